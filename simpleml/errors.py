@@ -1,0 +1,152 @@
+"""Everything that SimpleML raises on purpose, each class with its HTTP status, type and code.
+
+    SimpleMLError
+    ├── InvalidValueError          400 invalid_value          (also a ValueError)
+    │   └── UnknownCharactersError 400 unknown_characters
+    ├── AuthenticationError        401 invalid_api_key
+    ├── ModelNotFoundError         404 model_not_found
+    ├── RequestTimeoutError        408 request_timeout
+    ├── PayloadTooLargeError       413 payload_too_large
+    ├── QueueFullError             429 queue_full
+    ├── GenerationFailedError      500 generation_failed
+    ├── ModelBrokenError           500 model_broken
+    │   ├── VocabularyError
+    │   ├── CheckpointError
+    │   └── ArtifactError
+    ├── StoppingError              503 stopping
+    ├── DeadlineError              504 deadline
+    ├── SettingsError              (stops the start)
+    └── TrainingError              (stops train.py)
+        └── CorpusError
+
+It knows nothing of Flask: simpleml/web/errors.py is the one place that turns these into answers.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SimpleMLError(Exception):
+    """Base of every error whose message is meant for the person who caused it."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        """The request parameter (or setting, or option) at fault, when there is one."""
+
+
+class InvalidValueError(SimpleMLError, ValueError):
+    """A parameter has a wrong type, lies outside its bounds or contradicts another."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class UnknownCharactersError(InvalidValueError):
+    """The seed holds symbols that the model's alphabet lacks."""
+
+    code = "unknown_characters"
+
+
+class AuthenticationError(SimpleMLError):
+    """The request carries no key, or one that is not among the server's."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class ModelNotFoundError(SimpleMLError):
+    """No model of that name lies in the models folder; the message lists those that do."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+
+
+class RequestTimeoutError(SimpleMLError):
+    """The client took too long to send its body."""
+
+    status = 408
+    type = "timeout_error"
+    code = "request_timeout"
+
+
+class PayloadTooLargeError(SimpleMLError):
+    """The body or the seed is larger than the server accepts."""
+
+    status = 413
+    type = "invalid_request_error"
+    code = "payload_too_large"
+
+
+class QueueFullError(SimpleMLError):
+    """As many requests wait as the server lets wait; `retry_after` seconds is a fair guess."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "queue_full"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class GenerationFailedError(SimpleMLError):
+    """The network's step failed; only the requests in that step are concerned."""
+
+    code = "generation_failed"
+
+
+class ModelBrokenError(SimpleMLError):
+    """A model's files cannot be used; the message says which file and what is wrong."""
+
+    code = "model_broken"
+
+
+class VocabularyError(ModelBrokenError):
+    """A char_idx*.pickle is not a plain dictionary of symbols to the indices 0…V-1."""
+
+
+class CheckpointError(ModelBrokenError):
+    """A .index or .data file is no TensorFlow checkpoint, is cut short or damaged."""
+
+
+class ArtifactError(ModelBrokenError):
+    """The files of one model are missing or contradict each other."""
+
+
+class StoppingError(SimpleMLError):
+    """The server is shutting down and takes no new generation."""
+
+    status = 503
+    type = "unavailable_error"
+    code = "stopping"
+    retry_after = 5
+
+
+class DeadlineError(SimpleMLError):
+    """The request's time ran out before it produced anything."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline"
+
+
+class SettingsError(SimpleMLError):
+    """A SIMPLEML_* variable has a value the server cannot start with."""
+
+
+class TrainingError(SimpleMLError):
+    """A training cannot start or go on; nothing that existed was harmed."""
+
+
+class CorpusError(TrainingError):
+    """The text to train on cannot be used; the message says what is wrong and where."""

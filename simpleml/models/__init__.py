@@ -1,0 +1,1 @@
+"""What lies in ML/<name>/ and how it becomes arrays."""

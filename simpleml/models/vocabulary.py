@@ -1,0 +1,341 @@
+"""The symbols a network knows (char_idx*.pickle), and the way from a text to their indices.
+
+A pickle is only ever read by an unpickler that can look up nothing: a dictionary of strings and
+integers loads, whatever else a file asks for does not. Nothing here knows of files other than
+char_idx, of networks or of HTTP.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from simpleml.errors import UnknownCharactersError, VocabularyError
+from simpleml.models import words
+
+OnUnknown = Literal["error", "nearest", "skip"]
+Level = Literal["char", "word"]
+
+_LARGEST_PICKLE_BYTES = 64 << 20
+
+# Typographic characters and the plain ones that texts more often hold, best first.
+_PLAIN: dict[str, tuple[str, ...]] = {
+    "‘": ("'", "’"), "’": ("'", "‘"), "‚": ("'", ","), "′": ("'",), "`": ("'", "‘"), "´": ("'",),
+    "'": ("’", "‘"), "“": ('"', "«", "„"), "”": ('"', "»"), "„": ('"', "«"), "″": ('"',),
+    '"': ("“", "”", "«", "»"), "«": ('"', "“"), "»": ('"', "”"), "‹": ("'", "‘"), "›": ("'", "’"),
+    "–": ("-", "—"), "—": ("--", "-", "–"), "‐": ("-",), "‑": ("-",), "−": ("-",), "―": ("--", "-"),
+    "-": ("–", "—"), "…": ("...", "."), "\u00a0": (" ",), "\u202f": (" ",), "\u2009": (" ",),
+    "\t": (" ",), "\r": ("\n",), "\u2028": ("\n",), "\u2029": ("\n",), "\n": (" ",),
+    "œ": ("oe",), "Œ": ("OE", "Oe"), "æ": ("ae",), "Æ": ("AE", "Ae"), "ß": ("ss",), "ø": ("o",),
+    "Ø": ("O",), "ł": ("l",), "Ł": ("L",), "đ": ("d",), "ð": ("d",), "þ": ("th",),
+}  # fmt: skip
+
+
+class _NoCodeUnpickler(pickle.Unpickler):
+    """Loads the plain types of every protocol and looks up no class, no function."""
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise VocabularyError(f"it asks for {module}.{name}; only a plain dictionary is read")
+
+    def persistent_load(self, pid: Any) -> NoReturn:
+        raise VocabularyError("it refers to objects outside the file")
+
+
+@dataclass(frozen=True)
+class SeedChange:
+    """One place of a seed that was mapped or dropped because the model does not know it."""
+
+    position: int
+    """Index in the seed as given, in characters."""
+    original: str
+    replacement: str
+    """What the network reads instead; empty when it was dropped."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "original": self.original,
+            "replacement": self.replacement,
+        }
+
+
+@dataclass(frozen=True)
+class EncodedSeed:
+    indices: list[int]
+    changes: list[SeedChange]
+
+
+class Vocabulary:
+    """V symbols, each with its index 0…V-1.
+
+    Characters in most models. A word-level vocabulary of ours has tokens that carry their own
+    spaces (simpleml.models.words), so that joining them gives the text back; one made elsewhere
+    (keys such as "house") is split at white space and joined by single spaces.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        level: Level | None = None,
+        lossless_words: bool = False,
+        unknown_symbol: str | None = None,
+        lower: bool = False,
+    ) -> None:
+        """Make a vocabulary of `symbols` in index order.
+
+        Args:
+            symbols: V different, non-empty strings.
+            level: None looks at the symbols: a symbol of several characters means words.
+            lossless_words: the symbols are tokens of simpleml.models.words.
+            unknown_symbol: the symbol that stands for rare words; it is never generated.
+            lower: the text was put in lower case before training, so seeds are too.
+
+        Raises:
+            VocabularyError: a symbol is empty or stands twice, or `unknown_symbol` is not there.
+        """
+        self.symbols = tuple(symbols)
+        self.index = {symbol: number for number, symbol in enumerate(self.symbols)}
+        if len(self.index) != len(self.symbols) or "" in self.index:
+            raise VocabularyError("an alphabet needs different, non-empty symbols")
+        if not self.symbols:
+            raise VocabularyError("the alphabet is empty")
+        long = any(len(symbol) > 1 for symbol in self.symbols)
+        self.level: Level = level or ("word" if long else "char")
+        self.lossless_words = lossless_words
+        self.lower = lower
+        self.unknown_symbol = unknown_symbol
+        if unknown_symbol is not None and unknown_symbol not in self.index:
+            raise VocabularyError(f"the unknown symbol {unknown_symbol!r} is not in the alphabet")
+        self.separator = " " if self.level == "word" and not lossless_words else ""
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def unknown_index(self) -> int | None:
+        return None if self.unknown_symbol is None else self.index[self.unknown_symbol]
+
+    @classmethod
+    def of(cls, symbols: Iterable[str], **options: Any) -> Vocabulary:
+        """The vocabulary of the distinct `symbols`, sorted as TFLearn sorts them."""
+        return cls(sorted(set(symbols)), **options)
+
+    @classmethod
+    def read(cls, path: Path | str, **options: Any) -> Vocabulary:
+        """Read a char_idx*.pickle of any protocol, running no code.
+
+        Keys that Python 2 pickled as byte strings are read as UTF-8 where they are it, else as
+        Latin-1.
+
+        Raises:
+            VocabularyError: not a pickle, not a dictionary of strings to exactly 0…V-1, or it
+                asks for code.
+        """
+        path = Path(path)
+        try:
+            size = path.stat().st_size
+            if size > _LARGEST_PICKLE_BYTES:
+                raise VocabularyError(f"{size} bytes are too many for an alphabet")
+            data = path.read_bytes()
+        except OSError as error:
+            raise VocabularyError(f"{path.name} cannot be read: {error.strerror}") from error
+        except VocabularyError as error:
+            raise VocabularyError(f"{path.name}: {error.message}") from None
+        try:
+            return cls(_symbols_in_order(_unpickle(data)), **options)
+        except VocabularyError as error:
+            raise VocabularyError(f"{path.name}: {error.message}") from None
+
+    def write(self, path: Path | str) -> None:
+        """Write char_idx as TFLearn's users do: a pickled dict symbol → index, synced."""
+        with Path(path).open("wb") as file:
+            pickle.dump(self.index, file, protocol=2)
+            file.flush()
+            os.fsync(file.fileno())
+
+    # --- text to indices ---
+
+    def split(self, text: str) -> list[str]:
+        """Cut a text into this vocabulary's kind of symbols, known or not."""
+        if self.lower:
+            text = text.lower()
+        if self.level == "char":
+            return list(text)
+        return words.tokenize(text) if self.lossless_words else text.split()
+
+    def join(self, symbols: Iterable[str]) -> str:
+        return self.separator.join(symbols)
+
+    def encode(self, seed: str | Sequence[str], on_unknown: OnUnknown = "error") -> EncodedSeed:
+        """Turn a seed (text, or a list of symbols) into indices.
+
+        Raises:
+            UnknownCharactersError: `on_unknown` is "error" and a symbol is not in the alphabet;
+                the message gives it, its position, its Unicode name and the nearest known ones.
+        """
+        symbols = self.split(seed) if isinstance(seed, str) else list(seed)
+        indices: list[int] = []
+        changes: list[SeedChange] = []
+        unknown: list[tuple[int, str]] = []
+        position = number = 0
+        while number < len(symbols):
+            symbol = symbols[number]
+            known = self.index.get(symbol)
+            if known is not None:
+                indices.append(known)
+                position += len(symbol) + len(self.separator)
+                number += 1
+                continue
+            original = self._cluster(symbols, number) if on_unknown == "nearest" else symbol
+            taken = len(original) if self.level == "char" else 1
+            if on_unknown == "error" and self.unknown_symbol is None:
+                unknown.append((position, symbol))
+            else:
+                replacement: Sequence[str] = ()
+                if on_unknown != "skip":
+                    replacement = self.nearest(original)
+                    if not replacement and self.unknown_symbol is not None:
+                        replacement = (self.unknown_symbol,)
+                indices.extend(self.index[part] for part in replacement)
+                changes.append(SeedChange(position, original, "".join(replacement)))
+            position += len(original) + len(self.separator)
+            number += taken
+        if unknown:
+            raise self._unknown_error(unknown)
+        return EncodedSeed(indices, changes)
+
+    def _cluster(self, symbols: list[str], number: int) -> str:
+        """The symbol there with the combining marks after it that are not known either."""
+        cluster = symbols[number]
+        while (
+            self.level == "char"
+            and number + len(cluster) < len(symbols)
+            and unicodedata.combining(symbols[number + len(cluster)])
+        ):
+            cluster += symbols[number + len(cluster)]
+        return cluster
+
+    def nearest(self, symbol: str) -> tuple[str, ...]:
+        """Known symbols to read instead of an unknown one; () when nothing comes near."""
+        if self.level == "word":
+            for candidate in (symbol, symbol.lstrip(" "), " " + symbol.lstrip(" ")):
+                for form in (candidate, candidate.lower(), candidate.capitalize()):
+                    if form in self.index and form != self.unknown_symbol:
+                        return (form,)
+            return ()
+        for candidate in self._candidates(symbol):
+            if candidate and all(part in self.index for part in candidate):
+                return tuple(candidate)
+        return ()
+
+    @staticmethod
+    def _candidates(symbol: str) -> Iterable[str]:
+        yield unicodedata.normalize("NFC", symbol)
+        yield unicodedata.normalize("NFD", symbol)
+        yield from _PLAIN.get(symbol, ())
+        compatible = unicodedata.normalize("NFKC", symbol)
+        yield compatible
+        bare = "".join(
+            part
+            for part in unicodedata.normalize("NFKD", symbol)
+            if not unicodedata.combining(part)
+        )
+        yield bare
+        for plain in _PLAIN.get(bare, ()):
+            yield plain
+        for form in (symbol, compatible, bare):
+            yield form.swapcase()
+            yield form.lower()
+            yield form.upper()
+
+    def _unknown_error(self, unknown: list[tuple[int, str]]) -> UnknownCharactersError:
+        parts = []
+        for position, symbol in list(
+            dict((symbol, (p, symbol)) for p, symbol in unknown[::-1]).values()
+        )[::-1][:5]:
+            parts.append(f"{_describe(symbol)} at position {position}{self._suggestion(symbol)}")
+        more = len({symbol for _, symbol in unknown}) - len(parts)
+        kind = "symbols" if self.level == "word" else "characters"
+        message = f"The model does not know {'; '.join(parts)}"
+        if more > 0:
+            message += f"; and {more} other {kind}"
+        message += (
+            ". Ask with on_unknown=nearest or on_unknown=skip to have them replaced or left out."
+        )
+        return UnknownCharactersError(message, param="seed")
+
+    def _suggestion(self, symbol: str) -> str:
+        if self.level == "word":
+            near = get_close_matches(symbol, self.symbols, n=3)
+        else:
+            near = ["".join(self.nearest(symbol))] if self.nearest(symbol) else []
+        if not near:
+            return " (nothing near it is known)"
+        return f" (nearest: {', '.join(repr(one) for one in near)})"
+
+
+def _describe(symbol: str) -> str:
+    if len(symbol) > 1:
+        return repr(symbol)
+    name = unicodedata.name(symbol, "") or f"U+{ord(symbol):04X}"
+    return f"{symbol!r} ({name})"
+
+
+def _unpickle(data: bytes) -> object:
+    try:
+        return _NoCodeUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except VocabularyError:
+        raise
+    # Whatever a damaged or hostile pickle makes the unpickler raise, it is the file's fault.
+    except Exception as error:
+        raise VocabularyError("it is not a pickle that can be read") from error
+
+
+def _symbols_in_order(loaded: object) -> list[str]:
+    if not isinstance(loaded, dict):
+        raise VocabularyError(f"it holds a {type(loaded).__name__}, not a dictionary")
+    symbols: list[str | None] = [None] * len(loaded)
+    decode = _byte_decoder(loaded)
+    for key, number in loaded.items():
+        if isinstance(key, bytes):
+            key = decode(key)
+        if not isinstance(key, str):
+            raise VocabularyError(f"a key is a {type(key).__name__}, not a string")
+        if type(number) is not int:
+            raise VocabularyError(
+                f"the index of {key!r} is a {type(number).__name__}, not an integer"
+            )
+        if not 0 <= number < len(symbols):
+            raise VocabularyError(
+                f"the index of {key!r} is {number}; {len(symbols)} symbols need 0 to {len(symbols) - 1}"
+            )
+        if symbols[number] is not None:
+            raise VocabularyError(f"{symbols[number]!r} and {key!r} share the index {number}")
+        symbols[number] = key
+    return [symbol for symbol in symbols if symbol is not None]
+
+
+def _byte_decoder(loaded: dict[Any, Any]) -> Any:
+    """UTF-8 where every byte-string key is it, else Latin-1 (one character per byte)."""
+    keys = [key for key in loaded if isinstance(key, bytes)]
+    try:
+        for key in keys:
+            key.decode("utf-8")
+    except UnicodeDecodeError:
+        return lambda key: key.decode("latin-1")
+    return lambda key: key.decode("utf-8")
