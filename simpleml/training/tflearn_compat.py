@@ -306,7 +306,7 @@ def train_recipe(
     points: list[RecipePoint] = []
     stdout = sys.stdout
 
-    class Clock(tflearn.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Clock(tflearn.callbacks.Callback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.trained = 0.0

@@ -1,0 +1,362 @@
+"""A text file: read, checked, cut into parts, turned into numbers.
+
+The held-out part is cut from the raw text once, before anything is learned from it; choices
+(early stop, best epoch) use a slice of the training part, so the held-out figure stays honest.
+Knows no network and no training framework.
+
+Try it::
+
+    from simpleml.training.corpus import read_text, split_text
+    split = split_text(read_text("tinyshakespeare.txt"))
+    len(split.text("validation"))
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simpleml.errors import CorpusError
+
+MIN_CHARACTERS = 200  # below, no part of a split would hold one window
+MAX_DISTINCT = 12_000  # ordinary Chinese prose stays under 6,000
+SPREAD_BLOCKS = 20
+SELECTION_FRACTION = 0.05
+
+How = Literal["tail", "spread"]
+Part = Literal["training", "selection", "validation"]
+Span = tuple[int, int]
+"""First position and the one after the last."""
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """What a file held, and what was changed on the way in."""
+
+    path: Path
+    text: str  # no byte order mark, line ends LF
+    encoding: str
+    size: int  # bytes
+    sha256: str  # of the file's bytes
+    byte_order_mark: bool
+    crlf: int  # Windows line ends that became LF
+    cr: int  # old Mac line ends that became LF
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed, one sentence each; empty for a clean file."""
+        notes = []
+        if self.byte_order_mark:
+            notes.append("removed the byte order mark at the start")
+        if self.crlf:
+            notes.append(f"turned {self.crlf:,} Windows line ends (CRLF) into LF")
+        if self.cr:
+            notes.append(f"turned {self.cr:,} old Mac line ends (CR) into LF")
+        return tuple(notes)
+
+
+def read_text(
+    path: str | Path, encoding: str = "utf-8", *, report: Callable[[str], None] | None = None
+) -> str:
+    """The text of a file, ready to train on.
+
+    Args:
+        encoding: any of Python's text encodings.
+        report: called with each change that was made to the text.
+
+    Raises:
+        CorpusError: the file is missing, a folder, empty, too short, not in that encoding, or
+            has one distinct character or too many; the message says where and what to do.
+    """
+    file = read_file(path, encoding)
+    if report is not None:
+        for note in file.notes:
+            report(note)
+    return file.text
+
+
+def read_file(path: str | Path, encoding: str = "utf-8") -> TextFile:
+    """As :func:`read_text`, with the facts about the file."""
+    path = Path(path)
+    raw = _read_bytes(path)
+    text, mark = _decode(path, raw, encoding)
+    crlf = text.count("\r\n")
+    cr = text.count("\r") - crlf
+    if crlf or cr:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    _check_contents(path, text)
+    return TextFile(
+        path=path,
+        text=text,
+        encoding=encoding,
+        size=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
+        byte_order_mark=mark,
+        crlf=crlf,
+        cr=cr,
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise CorpusError(f"{path} is a folder: give the text file itself")
+        if path.exists() and not path.is_file():
+            raise CorpusError(f"{path} is not a regular file: save the text to a file first")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(f"there is no file {path}{_similar(path)}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise CorpusError(f"cannot read {path}: {reason}") from None
+
+
+def _similar(path: Path) -> str:
+    try:
+        texts = sorted(entry.name for entry in path.parent.glob("*.txt"))[:8]
+    except OSError:
+        return ""
+    return f"; texts beside it: {', '.join(texts)}" if texts else ""
+
+
+def _decode(path: Path, raw: bytes, encoding: str) -> tuple[str, bool]:
+    """The text without its byte order mark, and whether there was one."""
+    try:
+        text = raw.decode(encoding)
+    except LookupError:
+        raise CorpusError(
+            f"--encoding {encoding}: no such text encoding; usual ones are utf-8, cp1252, "
+            "latin-1, utf-16, shift_jis, gb18030, koi8-r"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise CorpusError(_undecodable(path, raw, encoding, error)) from None
+    if text.startswith("\ufeff"):
+        return text[1:], True
+    # utf-8-sig and utf-16 take their own mark away
+    named = codecs.lookup(encoding).name.replace("_", "-")
+    marked = named in ("utf-8-sig", "utf-16", "utf-32") and raw.startswith(
+        (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+    )
+    return text, marked
+
+
+def _undecodable(path: Path, raw: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    """Which byte, where, and which encoding it may be instead."""
+    start = error.start
+    line = raw.count(b"\n", 0, start) + 1
+    where = f"{path}: byte 0x{raw[start]:02x} at position {start:,} (line {line:,})"
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        hint = "it begins like UTF-16: try --encoding utf-16"
+    elif raw.count(b"\0", 0, 4096) > 4:
+        hint = "it holds zero bytes: a program's file rather than a text, or try --encoding utf-16"
+    else:
+        around = raw[max(0, start - 20) : start + 20].decode("cp1252", errors="replace")
+        guess = "cp1252" if encoding.lower().replace("_", "-") != "cp1252" else "utf-8"
+        hint = (
+            f"try --encoding {guess} if the text around it reads {around!r}, "
+            "or save the file as UTF-8"
+        )
+    return f"{where} is not {encoding}; {hint}"
+
+
+def _check_contents(path: Path, text: str) -> None:
+    if not text.strip():
+        raise CorpusError(f"{path} is empty" + (" (white space only)" if text else ""))
+    if len(set(text[: 1 << 20])) == 1 and len(set(text)) == 1:
+        raise CorpusError(
+            f"{path} holds one distinct character, {text[0]!r}: there is nothing to learn"
+        )
+    if len(text) < MIN_CHARACTERS:
+        raise CorpusError(
+            f"{path} holds {len(text):,} characters; training needs at least {MIN_CHARACTERS}, "
+            "and about 100,000 before a network writes rather than copies"
+        )
+    distinct = len(set(text))
+    if distinct > MAX_DISTINCT:
+        raise CorpusError(
+            f"{path} holds {distinct:,} distinct characters, more than the {MAX_DISTINCT:,} a "
+            "network of characters can use; is it a text? With --level word the rare ones "
+            "become one unknown symbol"
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three parts of one text, as spans of positions; together they are the whole text.
+
+    ``training`` is trained on, ``selection`` (cut from the training part) decides when to stop
+    and which epoch is kept, ``validation`` is held out and only reported.
+    """
+
+    source: str
+    how: How
+    fraction: float
+    training: tuple[Span, ...]
+    selection: tuple[Span, ...]
+    validation: tuple[Span, ...]
+
+    def spans(self, part: Part) -> tuple[Span, ...]:
+        spans: tuple[Span, ...] = getattr(self, part)
+        return spans
+
+    def text(self, part: Part) -> str:
+        """The spans of a part, joined."""
+        return "".join(self.source[first:last] for first, last in self.spans(part))
+
+    @property
+    def describe(self) -> str:
+        """How the held-out part was cut, in words, for the card."""
+        if self.how == "tail":
+            return f"last {self.fraction:.0%} of the text"
+        return f"{len(self.validation)} evenly spread blocks, {self.fraction:.0%} of the text"
+
+
+def split_text(
+    text: str,
+    how: str = "tail",
+    fraction: float = 0.1,
+    *,
+    selection_fraction: float = SELECTION_FRACTION,
+    blocks: int = SPREAD_BLOCKS,
+) -> Split:
+    """Cut a text into training, selection and held-out parts.
+
+    Args:
+        how: ``tail`` holds out the end; ``spread`` holds out ``blocks`` contiguous blocks at
+            even distances, right where the end of a text differs from its beginning (tales of
+            several authors in one file).
+        fraction: share that is held out, 0.01 to 0.5. The training part of a tail split is the
+            first ``int(len(text) * (1 - fraction))`` characters, as published results have it.
+        selection_fraction: share of the training part that is set aside for choices; 0 for
+            none.
+
+    Raises:
+        CorpusError: an unknown way to split, a share out of bounds or a text too short.
+    """
+    if how not in ("tail", "spread"):
+        raise CorpusError(f"--validation {how}: must be tail or spread")
+    if not 0.01 <= fraction <= 0.5:
+        raise CorpusError(f"--validation-fraction {fraction:g}: must lie between 0.01 and 0.5")
+    if not 0.0 <= selection_fraction <= 0.5:
+        raise CorpusError(f"selection fraction {selection_fraction:g}: must lie between 0 and 0.5")
+    size = len(text)
+    if size < MIN_CHARACTERS:
+        raise CorpusError(f"{size:,} characters are too few to split: {MIN_CHARACTERS} at least")
+    if how == "tail":
+        cut = int(size * (1.0 - fraction))
+        kept = int(cut * (1.0 - selection_fraction))
+        return Split(
+            text,
+            "tail",
+            fraction,
+            ((0, kept),),
+            ((kept, cut),) if kept < cut else (),
+            ((cut, size),),
+        )
+    # Even stretches, each: training, then selection, then held out. Blocks shrink in number
+    # for short texts, so that each still holds some sentences.
+    count = max(1, min(blocks, int(size * fraction) // 1000))
+    edges = [round(size * i / count) for i in range(count + 1)]
+    training, selection, validation = [], [], []
+    for first, last in zip(edges, edges[1:], strict=False):
+        cut = first + int((last - first) * (1.0 - fraction))
+        kept = first + int((cut - first) * (1.0 - selection_fraction))
+        training.append((first, kept))
+        if kept < cut:
+            selection.append((kept, cut))
+        validation.append((cut, last))
+    return Split(text, "spread", fraction, tuple(training), tuple(selection), tuple(validation))
+
+
+@dataclass(frozen=True)
+class EncodedPart:
+    """One part of a split in numbers."""
+
+    symbols: NDArray[np.int32]  # (N,)
+    characters: int  # the text those symbols stand for; N unless symbols are words
+
+    @property
+    def characters_per_symbol(self) -> float:
+        return self.characters / max(1, len(self.symbols))
+
+
+def encode_characters(text: str, indices: Mapping[str, int]) -> NDArray[np.int32]:
+    """A text as indices, by table: 4 bytes a character and a few megabytes while at work.
+
+    Args:
+        indices: character to index.
+
+    Returns:
+        (len(text),) int32.
+
+    Raises:
+        CorpusError: the text has a character that is not among them; names it and its place.
+    """
+    table = np.full(max(map(ord, indices), default=0) + 1, -1, np.int32)
+    for character, index in indices.items():
+        table[ord(character)] = index
+    symbols = np.empty(len(text), np.int32)
+    for first in range(0, len(text), 1 << 20):
+        piece = text[first : first + (1 << 20)]
+        codes = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), np.uint32)
+        known = codes < len(table)
+        symbols[first : first + len(piece)] = np.where(known, table[codes * known], -1)
+    if (unknown := np.flatnonzero(symbols < 0)).size:
+        position = int(unknown[0])
+        line, column = line_and_column(text, position)
+        raise CorpusError(
+            f"the character {text[position]!r} at line {line:,}, column {column:,} is not in the "
+            "model's alphabet"
+        )
+    return symbols
+
+
+def line_and_column(text: str, position: int) -> tuple[int, int]:
+    """Where a position stands, both counted from 1."""
+    start = text.rfind("\n", 0, position) + 1
+    return text.count("\n", 0, position) + 1, position - start + 1
+
+
+@dataclass(frozen=True)
+class WindowIndices:
+    """TFLearn's semi-redundant windows as positions: 4 bytes each, never a dense array.
+
+    Window m is ``symbols[starts[m] : starts[m] + seq_maxlen]`` and its target the symbol after.
+    """
+
+    symbols: NDArray[np.int32]  # (N,)
+    starts: NDArray[np.int32]  # (M,)
+    seq_maxlen: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batch(self, rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Inputs (B, T) and targets (B,), int32, of some windows."""
+        starts = self.starts[rows]
+        steps = np.arange(self.seq_maxlen, dtype=np.int32)
+        return self.symbols[starts[:, None] + steps], self.symbols[starts + self.seq_maxlen]
+
+
+def window_indices(
+    symbols: NDArray[np.int32], seq_maxlen: int = 25, redun_step: int = 3
+) -> WindowIndices:
+    """Every window of ``seq_maxlen`` symbols that has a symbol after it, ``redun_step`` apart.
+
+    Raises:
+        CorpusError: the symbols are too few for one window.
+    """
+    if len(symbols) <= seq_maxlen:
+        raise CorpusError(
+            f"{len(symbols):,} symbols hold no window of {seq_maxlen} and the one after it: use a "
+            "longer text or a smaller --seq-maxlen"
+        )
+    starts = np.arange(0, len(symbols) - seq_maxlen, redun_step, dtype=np.int32)
+    return WindowIndices(symbols, starts, seq_maxlen)

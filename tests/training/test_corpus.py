@@ -1,0 +1,203 @@
+"""Corpora: what is accepted, what is refused and how, how a text is cut and counted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simpleml.errors import CorpusError
+from simpleml.training.corpus import (
+    MAX_DISTINCT,
+    encode_characters,
+    line_and_column,
+    read_file,
+    read_text,
+    split_text,
+    window_indices,
+)
+
+TEXT = "It was a dark and stormy night.\nThe café was closed; nobody minded.\n" * 20
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_a_clean_file_comes_back_as_it_is(tmp_path: Path) -> None:
+    file = read_file(write(tmp_path / "a.txt", TEXT.encode()))
+    assert file.text == TEXT
+    assert file.notes == ()
+    assert file.size == len(TEXT.encode())
+
+
+def test_byte_order_mark_and_windows_line_ends_are_removed_and_reported(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
+    notes: list[str] = []
+    assert read_text(path, report=notes.append) == TEXT
+    assert "byte order mark" in notes[0]
+    assert "40 Windows line ends" in notes[1]
+
+
+def test_old_mac_line_ends_become_line_feeds(tmp_path: Path) -> None:
+    file = read_file(write(tmp_path / "a.txt", TEXT.replace("\n", "\r").encode()))
+    assert file.text == TEXT
+    assert (file.crlf, file.cr) == (0, 40)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+def test_other_encodings_are_read_when_named(tmp_path: Path, encoding: str) -> None:
+    assert read_text(write(tmp_path / "a.txt", TEXT.encode(encoding)), encoding) == TEXT
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_place_and_a_way_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", TEXT.encode("cp1252"))
+    with pytest.raises(CorpusError) as error:
+        read_text(path)
+    message = str(error.value)
+    assert "byte 0xe9 at position 39 (line 2)" in message
+    assert "--encoding cp1252" in message
+    assert "The café was" in message
+
+
+def test_utf16_is_recognised_by_its_beginning(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", TEXT.encode("utf-16"))
+    with pytest.raises(CorpusError, match="--encoding utf-16"):
+        read_text(path)
+
+
+REFUSED = {
+    "empty": (b"", "is empty"),
+    "white": (b" \n" * 500, "white space only"),
+    "ten": (b"abcdefghij", "10 characters"),
+    "one": (b"a" * 5000, "one distinct character, 'a'"),
+    "many": ("".join(map(chr, range(0x10000, 0x10000 + 20_000))).encode(), "20,000 distinct"),
+    "binary": (bytes(range(256)) * 40, "is not utf-8"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_text_that_cannot_be_learned_is_refused_with_its_reason(
+    tmp_path: Path, name: str
+) -> None:
+    content, reason = REFUSED[name]
+    with pytest.raises(CorpusError) as error:
+        read_text(write(tmp_path / f"{name}.txt", content))
+    assert reason in str(error.value)
+    assert f"{name}.txt" in str(error.value)
+
+
+def test_a_missing_file_lists_the_texts_beside_it(tmp_path: Path) -> None:
+    write(tmp_path / "tales.txt", b"x")
+    with pytest.raises(CorpusError, match=r"no file .*tale\.txt; texts beside it: tales\.txt"):
+        read_text(tmp_path / "tale.txt")
+
+
+def test_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="is a folder"):
+        read_text(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="not a regular file"):
+        read_text(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "rot13", "base64"])
+def test_an_encoding_that_is_none_is_refused(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(CorpusError, match="no such text encoding"):
+        read_text(write(tmp_path / "a.txt", TEXT.encode()), encoding)
+
+
+def test_a_name_with_a_nul_is_refused_and_not_a_crash() -> None:
+    with pytest.raises(CorpusError):
+        read_text("a\0b")
+
+
+def test_rich_scripts_stay_under_the_limit() -> None:
+    assert MAX_DISTINCT > 6_000
+
+
+def test_tail_split_of_tinyshakespeare_is_the_published_one(shared: Path) -> None:
+    text = read_text(shared / "data" / "tinyshakespeare.txt")
+    split = split_text(text, "tail", 0.1)
+    assert split.text("training") + split.text("selection") == text[:1_003_854]
+    assert split.text("validation") == text[-111_540:]
+
+
+@given(
+    size=st.integers(200, 60_000),
+    how=st.sampled_from(["tail", "spread"]),
+    fraction=st.floats(0.01, 0.5),
+    chosen=st.floats(0.0, 0.5),
+)
+def test_every_character_lies_in_exactly_one_part(
+    size: int, how: str, fraction: float, chosen: float
+) -> None:
+    split = split_text("x" * size, how, fraction, selection_fraction=chosen)
+    spans = sorted(split.training + split.selection + split.validation)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == size
+    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(first <= last for first, last in spans)
+    held_out = len(split.text("validation"))
+    assert abs(held_out - size * fraction) <= 1 + len(split.validation)
+
+
+def test_spread_split_takes_blocks_from_everywhere() -> None:
+    text = "".join(chr(0x4E00 + i // 1000) for i in range(100_000))
+    split = split_text(text, "spread", 0.2)
+    assert len(split.validation) == 20
+    assert len(set(split.text("validation"))) >= 20
+    gaps = [b[0] - a[0] for a, b in zip(split.validation, split.validation[1:], strict=False)]
+    assert max(gaps) - min(gaps) <= 2
+    assert split.describe == "20 evenly spread blocks, 20% of the text"
+
+
+@pytest.mark.parametrize(
+    ("how", "fraction"), [("head", 0.1), ("tail", 0.0), ("tail", 0.9), ("spread", float("nan"))]
+)
+def test_a_split_that_makes_no_sense_is_refused(how: str, fraction: float) -> None:
+    with pytest.raises(CorpusError, match="--validation"):
+        split_text(TEXT, how, fraction)
+
+
+@given(st.text(min_size=1))
+def test_encoding_by_table_gives_each_character_its_index(text: str) -> None:
+    indices = {character: i for i, character in enumerate(sorted(set(text)))}
+    symbols = encode_characters(text, indices)
+    assert symbols.dtype == np.int32
+    assert symbols.tolist() == [indices[character] for character in text]
+
+
+def test_a_character_outside_the_alphabet_is_named_with_its_place() -> None:
+    with pytest.raises(CorpusError, match=r"'é' at line 2, column 8"):
+        encode_characters(TEXT, {c: i for i, c in enumerate(sorted(set(TEXT) - {"é"}))})
+
+
+def test_lines_and_columns_count_from_one() -> None:
+    assert line_and_column("ab\ncd", 0) == (1, 1)
+    assert line_and_column("ab\ncd", 4) == (2, 2)
+
+
+def test_windows_are_tflearns_semi_redundant_ones() -> None:
+    symbols = np.arange(50, dtype=np.int32)
+    windows = window_indices(symbols, seq_maxlen=10, redun_step=3)
+    # TFLearn: for i in range(0, len(text) - seq_maxlen, redun_step)
+    assert windows.starts.tolist() == list(range(0, 40, 3))
+    inputs, targets = windows.batch(np.array([0, 13]))
+    assert inputs.tolist() == [list(range(10)), list(range(39, 49))]
+    assert targets.tolist() == [10, 49]
+
+
+def test_windows_cost_four_bytes_each() -> None:
+    windows = window_indices(np.zeros(30_000, np.int32))
+    assert windows.starts.nbytes <= 4 * 10_000
+
+
+def test_a_text_shorter_than_a_window_is_refused() -> None:
+    with pytest.raises(CorpusError, match="--seq-maxlen"):
+        window_indices(np.zeros(25, np.int32), seq_maxlen=25)

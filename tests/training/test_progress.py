@@ -1,0 +1,151 @@
+"""What a training shows and leaves behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simpleml.errors import TrainingError
+from simpleml.training.progress import (
+    EpochRecord,
+    Progress,
+    duration,
+    read_history,
+    write_history,
+)
+
+
+def record(epoch: int, **changes: object) -> EpochRecord:
+    values: dict[str, object] = {
+        "epoch": epoch,
+        "step": epoch * 10,
+        "seconds": epoch * 60.0,
+        "characters_per_second": 5000.0,
+        "learning_rate": 0.002,
+        "loss": 2.0 / epoch,
+        "selection_nats": 1.9 / epoch,
+        "validation_nats": 1.8 / epoch,
+        "validation_bits": 2.6 / epoch,
+        "best": True,
+    }
+    return EpochRecord(**(values | changes))  # type: ignore[arg-type]
+
+
+def run(progress: Progress, epochs: range) -> None:
+    progress.start(30, step=(epochs.start - 1) * 10)
+    for epoch in epochs:
+        for _ in range(10):
+            progress.step(640, 2.0)
+        progress.epoch_ended(record(epoch))
+        progress.sample(0.5, 'He said\n"no"')
+    progress.close()
+
+
+def test_output_that_is_no_terminal_gets_one_parseable_line_per_epoch() -> None:
+    stream = io.StringIO()
+    run(Progress(stream=stream), range(1, 4))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 6
+    pairs = dict(pair.split("=") for pair in lines[0].split())
+    assert pairs["epoch"] == "1"
+    assert float(pairs["validation_nats"]) == 1.8
+    assert float(pairs["validation_bits"]) == 2.6
+    assert float(pairs["characters_per_second"]) == 5000
+    assert float(pairs["seconds"]) == 60
+    assert lines[1] == r'sample temperature=0.5 text="He said\n\"no\""'
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[io.TextIOBase, int]]:
+    """The writing end of a pseudo-terminal and the number of the reading end."""
+    reader, writer = pty.openpty()
+    termios.tcsetwinsize(writer, (24, 150))
+    with os.fdopen(writer, "w") as stream:
+        yield stream, reader
+    os.close(reader)
+
+
+def test_a_terminal_gets_a_bar_and_lines_that_stay(terminal: tuple[io.TextIOBase, int]) -> None:
+    stream, reader = terminal
+    run(Progress(stream=stream), range(1, 3))  # type: ignore[arg-type]
+    shown = os.read(reader, 65536).decode()
+    assert "%|" in shown
+    assert "characters/s" in shown
+    assert "left" in shown
+    assert "epoch   2, loss 1.000, validation 1.300 bits/character" in shown
+    assert "at temperature 0.5:\r\n    He said" in shown
+
+
+def test_csv_and_picture_appear_in_a_folder_that_exists(tmp_path: Path) -> None:
+    run(Progress(folder=tmp_path, stream=io.StringIO()), range(1, 4))
+    assert [r.epoch for r in read_history(tmp_path / "training.csv")] == [1, 2, 3]
+    assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["training.csv", "training.png"]
+
+
+def test_no_folder_is_made_before_a_model_lies_in_it(tmp_path: Path) -> None:
+    run(Progress(folder=tmp_path / "x", stream=io.StringIO()), range(1, 2))
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_resumed_training_goes_on_with_the_same_csv(tmp_path: Path) -> None:
+    run(Progress(folder=tmp_path, stream=io.StringIO()), range(1, 3))
+    progress = Progress(folder=tmp_path, stream=io.StringIO())
+    progress.start(30, step=20, history=read_history(tmp_path / "training.csv"))
+    progress.epoch_ended(record(3, best=False))
+    assert [r.epoch for r in read_history(tmp_path / "training.csv")] == [1, 2, 3]
+
+
+def test_an_epoch_that_is_done_again_replaces_its_line(tmp_path: Path) -> None:
+    progress = Progress(folder=tmp_path, stream=io.StringIO())
+    progress.start(30, history=[record(1), record(2), record(3)])
+    progress.epoch_ended(record(2, loss=0.5))
+    assert [(r.epoch, r.loss) for r in read_history(tmp_path / "training.csv")] == [
+        (1, 2),
+        (2, 0.5),
+    ]
+
+
+def test_history_survives_the_file_with_absent_values(tmp_path: Path) -> None:
+    path = tmp_path / "training.csv"
+    records = [record(1), record(2, validation_nats=None, validation_bits=None, best=False)]
+    write_history(path, records)
+    assert read_history(path) == records
+    assert read_history(tmp_path / "none.csv") == []
+
+
+def test_a_damaged_history_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "training.csv"
+    path.write_text("epoch,step\n1,x\n")
+    with pytest.raises(TrainingError, match=r"training\.csv"):
+        read_history(path)
+
+
+def test_tensorboard_gets_its_event_file(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    run(Progress(tensorboard=tmp_path / "runs", stream=io.StringIO()), range(1, 3))
+    events = list((tmp_path / "runs").glob("events.out.tfevents.*"))
+    assert len(events) == 1
+    content = events[0].read_bytes()
+    assert b"validation_bits" in content
+    assert b"sample/temperature" in content
+
+
+def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
+    progress = Progress(folder=tmp_path, stream=io.StringIO())
+    progress.start(10)
+    progress.close()
+    progress.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(45, "45 s"), (720, "12 min"), (11100, "3 h 05 min")]
+)
+def test_durations_read_like_a_person_says_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
