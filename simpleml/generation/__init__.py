@@ -1,0 +1,1 @@
+"""From arrays and a seed to text."""

@@ -1,0 +1,178 @@
+"""The rows of many texts of one model, stepped together: each step every text takes one symbol.
+
+Stateful: one row per text, its state carried on.
+Window: W staggered rows per text, W being the model's window. Every symbol goes to all W; the row
+that has then seen exactly W symbols from a zero state gives the distribution TFLearn would compute,
+is reset and becomes the youngest. All texts of a batch share the turn of the rows.
+
+Texts join and leave between steps, and none of them can tell who was beside it. It knows nothing
+of sampling, of requests or of threads: its caller owns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simpleml.generation.network import CHUNK_ROWS, StepNetwork
+from simpleml.models.network_weights import Float32Array
+
+_SMALLEST_CAPACITY = 1
+
+
+@dataclass(eq=False)
+class Slot:
+    """One text's place in a batch."""
+
+    seed: Sequence[int]
+    """Indices still to be read before the first distribution; V stands for no symbol."""
+    read: int = 0
+    """How many of them were fed."""
+    index: int = field(default=-1, repr=False)
+    """Its position in the batch; changes when others leave."""
+
+    @property
+    def reading(self) -> bool:
+        return self.read < len(self.seed)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One prepared native call: the texts [start, stop) and its binding."""
+
+    start: int
+    stop: int
+    binding: Any
+
+
+class Batch:
+    """Up to any number of texts of one network in one mode."""
+
+    def __init__(self, network: StepNetwork, window: int | None) -> None:
+        """Make an empty batch; `window` is W, or None for stateful mode."""
+        self.network = network
+        self.window = window
+        self.slots: list[Slot] = []
+        self._rows_each = window or 1
+        self._turn = 0  # in window mode: the row to reset before the next step
+        self._capacity = 0
+        self._calls: dict[tuple[int, int, int], list[_Call]] = {}
+        self._allocate(_SMALLEST_CAPACITY)
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def join(self, seed: Sequence[int]) -> Slot:
+        """Add a text that starts from `seed` (indices; may be empty).
+
+        In window mode the last W symbols count and a shorter seed has null symbols before it.
+        In stateful mode an empty seed reads one null symbol.
+        """
+        null = self.network.null_symbol
+        if self.window is None:
+            symbols = list(seed) or [null]
+        else:
+            symbols = list(seed[-self.window :])
+            symbols = [null] * (self.window - len(symbols)) + symbols
+        if len(self.slots) == self._capacity:
+            self._allocate(2 * self._capacity)
+        slot = Slot(symbols, index=len(self.slots))
+        self.slots.append(slot)
+        self._states.clear(self._rows_of(slot.index))
+        return slot
+
+    def leave(self, slot: Slot) -> None:
+        """Take a text out; the last one moves into its place."""
+        last = self.slots.pop()
+        if last is not slot:
+            self._states.copy_rows(self._rows_of(last.index), self._rows_of(slot.index))
+            last.index = slot.index
+            self.slots[slot.index] = last
+        slot.index = -1
+
+    def step(self, symbols: Sequence[int]) -> Float32Array:
+        """Feed every text its next symbol and return the distributions after it.
+
+        Args:
+            symbols: one index per text in the order of `slots`; that of a text which is still
+                reading its seed is not looked at.
+
+        Returns:
+            (S, V) probabilities, overwritten by the next step. Those of a text that is still
+            reading its seed mean nothing yet.
+        """
+        count = len(self.slots)
+        each = self._rows_each
+        for slot in self.slots:
+            if slot.reading:
+                self._next[slot.index] = slot.seed[slot.read]
+                slot.read += 1
+            else:
+                self._next[slot.index] = symbols[slot.index]
+        if self.window is not None:
+            self._symbols[: count * each].reshape(count, each)[:] = self._next[:count, None]
+            self._states.clear(slice(self._turn, count * each, each))
+            self._turn = (self._turn + 1) % each
+        for call in self._prepared(count):
+            self.network.run(call.binding)
+        self._states, self._other_states = self._other_states, self._states
+        self._parity ^= 1
+        return self._probabilities[:count]
+
+    def _rows_of(self, index: int) -> slice:
+        return slice(index * self._rows_each, (index + 1) * self._rows_each)
+
+    def _allocate(self, capacity: int) -> None:
+        rows = capacity * self._rows_each
+        states, other = self.network.new_states(rows), self.network.new_states(rows)
+        if self._capacity:
+            used = slice(0, self._capacity * self._rows_each)
+            for old, new in zip(
+                (*self._states.cells, *self._states.hiddens),
+                (*states.cells, *states.hiddens),
+                strict=True,
+            ):
+                new[used] = old
+        self._states, self._other_states = states, other
+        self._parity = 0
+        self._symbols = np.zeros(rows, np.int64)
+        # Stateful: the rows' symbols are the texts' symbols, in the same memory.
+        self._next = self._symbols if self._rows_each == 1 else np.zeros(capacity, np.int64)
+        self._probabilities = np.zeros((capacity, self.network.vocabulary_size), np.float32)
+        per_call = max(1, CHUNK_ROWS // self._rows_each)
+        # For each turn, which row of every text in a call has its distribution read.
+        starts = np.arange(min(capacity, per_call), dtype=np.int64) * self._rows_each
+        self._outputs = [starts + turn for turn in range(self._rows_each)]
+        self._calls.clear()
+        self._capacity = capacity
+
+    def _prepared(self, count: int) -> list[_Call]:
+        """The native calls of a step with `count` texts; made once for each memory layout."""
+        key = (self._parity, self._turn, count)
+        calls = self._calls.get(key)
+        if calls is None:
+            if len(self._calls) > 4096:
+                self._calls.clear()
+            calls = self._calls[key] = list(self._prepare(count))
+        return calls
+
+    def _prepare(self, count: int) -> list[_Call]:
+        each = self._rows_each
+        per_call = max(1, CHUNK_ROWS // each)
+        calls = []
+        for start in range(0, count, per_call):
+            stop = min(count, start + per_call)
+            rows = slice(start * each, stop * each)
+            binding = self.network.bind(
+                self._states,
+                self._other_states,
+                rows,
+                self._symbols[rows],
+                self._outputs[self._turn][: stop - start],
+                self._probabilities[start:stop],
+            )
+            calls.append(_Call(start, stop, binding))
+        return calls

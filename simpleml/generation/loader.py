@@ -1,0 +1,177 @@
+"""ModelLoader: a model's name → its SequenceGenerator, cached, reloaded when its files change.
+
+It lives beside SequenceGenerator because it makes them; what lies in the folders is the business
+of simpleml.models. Works under plain threads and under gevent's patched ones.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from simpleml.errors import ArtifactError, ModelBrokenError, ModelNotFoundError
+from simpleml.generation.network import Precision
+from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.models.artifact import (
+    NAME_PATTERN,
+    RESERVED_NAMES,
+    ArtifactPaths,
+    Card,
+    broken,
+    find_artifact,
+    read_artifact,
+    read_card,
+)
+
+MOST_LOADED = 8
+_READ_ATTEMPTS = 3
+
+
+class ModelLoader:
+    """Finds the models of one folder and keeps the most recently used of them loaded."""
+
+    def __init__(
+        self,
+        models_dir: Path | str = "ML",
+        precision: Precision = "float32",
+        *,
+        most_loaded: int = MOST_LOADED,
+        threads: int = 0,
+    ) -> None:
+        """Look into `models_dir`; nothing is read yet.
+
+        Args:
+            precision: of every model loaded here.
+            most_loaded: models kept; the least recently used goes when another is loaded.
+                Generations that still run on it finish.
+            threads: native threads per step; 0 takes one per core.
+        """
+        self.models_dir = Path(models_dir)
+        self.precision: Precision = precision
+        self.threads = threads
+        self.most_loaded = max(1, most_loaded)
+        self._loaded: OrderedDict[str, tuple[Any, SequenceGenerator]] = OrderedDict()
+        self._guard = threading.Lock()  # of _loaded and _loading, never held while reading
+        self._loading: dict[str, threading.Lock] = {}
+
+    def names(self) -> list[str]:
+        """Names of the folders that hold a model, whole or broken, sorted."""
+        try:
+            folders = sorted(path.name for path in self.models_dir.iterdir() if path.is_dir())
+        except OSError:
+            return []
+        found = []
+        for name in folders:
+            if not NAME_PATTERN.fullmatch(name) or name in RESERVED_NAMES:
+                continue
+            try:
+                if find_artifact(self.models_dir, name):
+                    found.append(name)
+            except ArtifactError:
+                found.append(name)
+        return found
+
+    def loaded(self) -> list[str]:
+        """Names of the models in memory."""
+        with self._guard:
+            return list(self._loaded)
+
+    def card(self, name: str) -> Card:
+        """The card of a model, from memory or from its file, else by loading the model.
+
+        Raises:
+            ModelNotFoundError, ModelBrokenError: as `load`.
+        """
+        paths = self._find(name)
+        with self._guard:
+            kept = self._loaded.get(name)
+        if kept is not None and kept[0] == _signature(paths):
+            return kept[1].card
+        try:
+            card = read_card(paths)
+        except ModelBrokenError as error:
+            raise broken(name, error) from None
+        return card if card is not None else self.load(name).card
+
+    def load(self, name: str) -> SequenceGenerator:
+        """The model of that name: the same object until its files change.
+
+        Raises:
+            ModelNotFoundError: there is none; the message lists those that exist.
+            ModelBrokenError: its files cannot be used; says which one and why. Other models are
+                not concerned.
+        """
+        paths = self._find(name)
+        signature = _signature(paths)
+        if (kept := self._kept(name, signature)) is not None:
+            return kept
+        with self._guard:
+            lock = self._loading.setdefault(name, threading.Lock())
+        with lock:
+            # whoever waited here finds what the first one loaded
+            if (kept := self._kept(name, signature)) is not None:
+                return kept
+            signature, generator = self._read(name)
+            with self._guard:
+                self._loaded[name] = (signature, generator)
+                self._loaded.move_to_end(name)
+                while len(self._loaded) > self.most_loaded:
+                    self._loaded.popitem(last=False)
+            return generator
+
+    def _kept(self, name: str, signature: Any) -> SequenceGenerator | None:
+        with self._guard:
+            kept = self._loaded.get(name)
+            if kept is None or kept[0] != signature:
+                return None
+            self._loaded.move_to_end(name)
+            return kept[1]
+
+    def _find(self, name: str) -> ArtifactPaths:
+        try:
+            paths = find_artifact(self.models_dir, name)
+        except ModelBrokenError as error:
+            raise broken(name, error) from None
+        if paths is None:
+            names = self.names()
+            shown = name if len(name) <= 64 else name[:64] + "…"
+            listed = f"There are: {', '.join(names)}." if names else "There are none yet."
+            raise ModelNotFoundError(f"There is no model {shown!r}. {listed}", param="model")
+        return paths
+
+    def _read(self, name: str) -> tuple[Any, SequenceGenerator]:
+        for attempt in range(_READ_ATTEMPTS):
+            paths = self._find(name)
+            before = _signature(paths)
+            try:
+                artifact = read_artifact(paths)
+            except ModelBrokenError as error:
+                # replaced while it was being read: what was read is half of each
+                if _signature(paths) != before and attempt + 1 < _READ_ATTEMPTS:
+                    continue
+                raise broken(name, error) from None
+            if _signature(paths) == before or attempt + 1 == _READ_ATTEMPTS:
+                break
+        generator = SequenceGenerator(artifact, self.precision, self.threads)
+        del artifact
+        _return_memory()
+        return before, generator
+
+
+def _signature(paths: ArtifactPaths) -> Any:
+    try:
+        return paths.signature()
+    except OSError:
+        return None
+
+
+def _return_memory() -> None:
+    """Give the pages that reading and packing the weights took back to the system (glibc)."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
