@@ -1,0 +1,35 @@
+"""What the machine can do: threads' dtype of choice, and its name for the card."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def has_bfloat16(on_gpu: bool) -> bool:
+    """Whether bfloat16 products are done by the hardware: GPUs of today, some CPUs.
+
+    On a CPU without AVX512-BF16 or AMX they would be emulated, slower than float32.
+    """
+    if on_gpu:
+        return True
+    flags = _cpu_field("flags").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def describe() -> str:
+    """Processor, cores in use and system, in one line."""
+    name = _cpu_field("model name") or platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _cpu_field(name: str) -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return ""

@@ -1,0 +1,218 @@
+"""The network: a stack of LSTMs over one-hot symbols and a softmax, as plain functions of arrays.
+
+Written with ``keras.ops``, so that the same lines run on TensorFlow, JAX and PyTorch; the one part
+that is worth writing for each of them, the recurrence itself, is a function handed in (``lstm``,
+see ``backends/``). This module knows nothing of files, of text or of the training loop.
+
+The arithmetic is TFLearn's (``BasicLSTMCell``): with the gates in the order i, j, f, o
+
+    c' = c * sigmoid(f + 1) + sigmoid(i) * tanh(j)        h' = tanh(c') * sigmoid(o)
+
+Here the parameters keep Keras' order i, f, j, o and the 1 inside the bias; ``to_network_weights``
+and ``from_network_weights`` go to TFLearn's layout and back.
+
+Letters: B rows, T time steps, V vocabulary, H units, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simpleml.models.network_weights import LayerWeights, NetworkWeights
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Tensor = Any  # a tensor of whichever backend Keras runs on
+Lstm = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """Sizes of a network: ``vocabulary`` symbols, ``units`` per layer, number of ``layers``."""
+
+    vocabulary: int
+    units: int = 512
+    layers: int = 3
+
+    def parameter_names(self) -> list[str]:
+        """Names of the parameters, in the order in which they are kept everywhere."""
+        names = []
+        for layer in range(self.layers):
+            names += [f"lstm{layer}/kernel", f"lstm{layer}/recurrent", f"lstm{layer}/bias"]
+        return [*names, "output/kernel", "output/bias"]
+
+    def parameter_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters, in the order of ``parameter_names``."""
+        shapes: list[tuple[int, ...]] = []
+        for layer in range(self.layers):
+            inputs = self.vocabulary if layer == 0 else self.units
+            shapes += [(inputs, 4 * self.units), (self.units, 4 * self.units), (4 * self.units,)]
+        return [*shapes, (self.units, self.vocabulary), (self.vocabulary,)]
+
+    def parameter_count(self) -> int:
+        """How many numbers the network has."""
+        return sum(int(np.prod(shape)) for shape in self.parameter_shapes())
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is dropped during one chunk, drawn on the host so that every backend drops the same.
+
+    ``outputs``: (L, B, H) float32, 0 or 1/(1-p), one mask for all time steps (Gal and Ghahramani,
+    arXiv:1512.05287). ``recurrent``: (L, H, 4H) bool, True where a recurrent weight is kept
+    (weight-drop, Merity et al., arXiv:1708.02182), or None.
+    """
+
+    outputs: Tensor
+    recurrent: Tensor | None
+    recurrent_scale: float = 1.0
+
+
+def initial_parameters(shape: NetworkShape, random: np.random.Generator) -> list[Array]:
+    """Fresh float32 parameters: Glorot-uniform inputs, orthogonal recurrences, forget bias 1.
+
+    With Keras' and TensorFlow's own defaults three stacked LSTMs stay at the unigram loss for
+    hundreds of updates; a block of the recurrent matrix that is orthogonal for each gate does not.
+    """
+    units = shape.units
+    parameters: list[Array] = []
+    for name, size in zip(shape.parameter_names(), shape.parameter_shapes(), strict=True):
+        if name.endswith("/recurrent"):
+            gates = [np.linalg.qr(random.normal(size=(units, units)))[0] for _ in range(4)]
+            value = np.concatenate(gates, axis=1)  # (H, 4H)
+        elif name.endswith("/bias"):
+            value = np.zeros(size)
+            if name != "output/bias":
+                value[units : 2 * units] = 1.0
+        else:
+            fan_out = units if name != "output/kernel" else size[1]  # each gate by itself
+            limit = np.sqrt(6.0 / (size[0] + fan_out))
+            value = random.uniform(-limit, limit, size=size)
+        parameters.append(value.astype(np.float32))
+    return parameters
+
+
+def zero_state(shape: NetworkShape, rows: int) -> list[Array]:
+    """The state before the first symbol: h and c of each layer, 2L arrays (B, H) float32."""
+    return [np.zeros((rows, shape.units), np.float32) for _ in range(2 * shape.layers)]
+
+
+def cast_parameters(
+    parameters: Sequence[Tensor], shape: NetworkShape, dtype: str, masks: Masks | None
+) -> list[Tensor]:
+    """The parameters as one chunk uses them: in the computing dtype, dropped weights at zero.
+
+    The first kernel gains a row of zeros, so that the index V stands for "no symbol".
+    """
+    from keras import ops
+
+    cast = []
+    for position, (name, value) in enumerate(
+        zip(shape.parameter_names(), parameters, strict=True)
+    ):
+        if name == "lstm0/kernel":
+            value = ops.concatenate([value, ops.zeros((1, 4 * shape.units), "float32")], axis=0)
+        if name.endswith("/recurrent") and masks is not None and masks.recurrent is not None:
+            kept = ops.cast(masks.recurrent[position // 3], "float32") * masks.recurrent_scale
+            value = value * kept  # (H, 4H)
+        cast.append(ops.cast(value, dtype))
+    return cast
+
+
+def forward(
+    cast: Sequence[Tensor],
+    tokens: Tensor,
+    state: Sequence[Tensor],
+    outputs: Tensor | None,
+    shape: NetworkShape,
+    lstm: Lstm,
+) -> tuple[Tensor, list[Tensor]]:
+    """Run a chunk.
+
+    ``cast``: from ``cast_parameters``. ``tokens``: (T, B) int32 below V, or V for no symbol.
+    ``state``: 2L arrays (B, H) float32. ``outputs``: (L, B, H) dropout masks or None.
+    ``lstm``: the backend's recurrence of one layer.
+
+    Returns the last layer's outputs (T, B, H) in the computing dtype, and the new state.
+    """
+    from keras import ops
+
+    steps, rows = tokens.shape
+    new_state: list[Tensor] = []
+    hidden = None
+    for layer in range(shape.layers):
+        kernel, recurrent, bias = cast[3 * layer : 3 * layer + 3]
+        if hidden is None:
+            # A one-hot vector times a matrix is a row of the matrix.
+            projected = ops.take(kernel, tokens, axis=0)  # (T, B, 4H)
+        else:
+            flat = ops.reshape(hidden, (steps * rows, shape.units))
+            # Every time step in one product: the reason why this is twice as fast as a cell.
+            projected = ops.reshape(ops.matmul(flat, kernel), (steps, rows, 4 * shape.units))
+        projected = projected + bias
+        hidden, last_hidden, last_cell = lstm(
+            projected, recurrent, state[2 * layer], state[2 * layer + 1]
+        )
+        new_state += [last_hidden, last_cell]
+        if outputs is not None:
+            hidden = hidden * ops.cast(outputs[layer], hidden.dtype)  # (T, B, H) * (B, H)
+    return hidden, new_state
+
+
+def logits(cast: Sequence[Tensor], hidden: Tensor) -> Tensor:
+    """(N, H) in the computing dtype → (N, V) float32, before the softmax."""
+    from keras import ops
+
+    return ops.cast(ops.matmul(hidden, cast[-2]), "float32") + ops.cast(cast[-1], "float32")
+
+
+def losses(scores: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy in nats: logits (N, V) float32 and targets (N,) int32 → (N,) float32."""
+    from keras import ops
+
+    return ops.sparse_categorical_crossentropy(targets, scores, from_logits=True)
+
+
+def to_network_weights(parameters: Sequence[Array], shape: NetworkShape) -> NetworkWeights:
+    """Parameters (order of ``NetworkShape.parameter_names``) → TFLearn's layout, float32.
+
+    Columns i, f, j, o become i, j, f, o; the input kernel is stacked over the recurrent one; the
+    forget bias 1, which TFLearn adds when it runs, leaves the bias.
+    """
+    layers = []
+    for layer in range(shape.layers):
+        kernel, recurrent, bias = parameters[3 * layer : 3 * layer + 3]
+        forget = np.zeros(4 * shape.units, np.float32)
+        forget[shape.units : 2 * shape.units] = 1.0
+        layers.append(
+            LayerWeights(
+                matrix=_swap_gates(np.concatenate([kernel, recurrent], axis=0)),  # (I+H, 4H)
+                bias=_swap_gates(bias - forget),
+            )
+        )
+    return NetworkWeights(
+        layers=tuple(layers),
+        output_matrix=np.asarray(parameters[-2], np.float32),
+        output_bias=np.asarray(parameters[-1], np.float32),
+    )
+
+
+def from_network_weights(weights: NetworkWeights) -> tuple[list[Array], NetworkShape]:
+    """The reverse of ``to_network_weights``: parameters to train on from, and their sizes."""
+    units, vocabulary = weights.output_matrix.shape
+    shape = NetworkShape(vocabulary=vocabulary, units=units, layers=len(weights.layers))
+    parameters: list[Array] = []
+    for layer in weights.layers:
+        matrix, bias = _swap_gates(layer.matrix), _swap_gates(layer.bias)
+        bias[units : 2 * units] += 1.0
+        parameters += [matrix[:-units].copy(), matrix[-units:].copy(), bias]
+    return [*parameters, weights.output_matrix.copy(), weights.output_bias.copy()], shape
+
+
+def _swap_gates(columns: Array) -> Array:
+    """Exchange the second and third quarter of the last axis (its own inverse); a copy."""
+    first, second, third, fourth = np.split(np.asarray(columns, np.float32), 4, axis=-1)
+    return np.concatenate([first, third, second, fourth], axis=-1)

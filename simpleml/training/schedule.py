@@ -1,0 +1,43 @@
+"""How long to train, and the learning rate on the way: pure functions of numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+def default_epochs(characters: int) -> int:
+    """Epochs for a training text of so many characters: 25 for a million, 63 for 0.1, 10 for 10.
+
+    A short text needs more passes for as many updates, a long one is read less often.
+    """
+    return max(4, min(100, round(25 * (1e6 / max(1, characters)) ** 0.4)))
+
+
+def default_rows(characters: int) -> int:
+    """Rows of a batch: 64, fewer for a short text, where updates are scarce."""
+    return 64 if characters >= 500_000 else 32 if characters >= 150_000 else 16
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up over ``warmup`` updates, then half a cosine down to ``floor`` of the peak.
+
+    The position on the cosine is ``progress`` from 0 to 1, not a count of updates, so that a run
+    bound to a number of minutes can stretch or shrink what is left of it.
+    """
+
+    peak: float
+    warmup: int = 100
+    floor: float = 0.01
+
+    def rate(self, progress: float, updates: int) -> float:
+        """The learning rate at ``progress`` and after so many ``updates``."""
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
+        decayed = self.floor + (1 - self.floor) * cosine
+        return self.peak * decayed * min(1.0, (updates + 1) / max(1, self.warmup))
+
+
+def average_decay(updates: int, horizon: float) -> float:
+    """Decay of the moving average of the weights: short at first, then over ``horizon`` updates."""
+    return min(1.0 - 1.0 / max(1.0, horizon), (1.0 + updates) / (10.0 + updates))

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Train a network on a text: ``python train.py TEXT --name NAME``, then serve it with app.py.
+
+It leaves ML/NAME/ with a TFLearn checkpoint, the alphabet and a card. ``--help`` lists what can be
+set; ``--check`` says in a few seconds how long it would take and whether the text is enough.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from simpleml.errors import SimpleMLError
+from simpleml.training.options import LEVELS, PRECISIONS, RECIPES, TrainingOptions
+
+# Quiet TensorFlow's start; a user's own choice stands.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+DEFAULTS = TrainingOptions()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description=(
+            "Train an LSTM network on a text and write ML/NAME/, which the server serves at once "
+            "and TFLearn loads. Options left out are chosen for the text."
+        ),
+        epilog=(
+            "KERAS_BACKEND=tensorflow (default), jax or torch chooses what it runs on. Ctrl-C "
+            "stops it safely; the same command with --resume goes on."
+        ),
+    )
+    parser.add_argument("text", type=Path, help="the text to learn from (a file)")
+    parser.add_argument("--name", help="name of the model, as in /NAME; default: the file's name")
+    parser.add_argument(
+        "--models-dir", type=Path, default=Path("ML"), help="folder of the models (default ML)"
+    )
+    parser.add_argument("--encoding", default="utf-8", help="of the text file (default utf-8)")
+    parser.add_argument("--source", help="where the text comes from, for the model's card")
+
+    what = parser.add_argument_group("what to do instead of training anew")
+    what.add_argument(
+        "--check",
+        action="store_true",
+        help="look at the text, measure this machine for a few seconds, advise; train nothing",
+    )
+    what.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the last saved point; the options are those of the run's beginning",
+    )
+    what.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing model of that name (it stands until the first epoch's end)",
+    )
+    what.add_argument(
+        "--export-only",
+        action="store_true",
+        help="write the model from the last saved point as it is, training nothing",
+    )
+
+    size = parser.add_argument_group("the network")
+    _option(size, "--layers", int, "LSTM layers")
+    _option(size, "--units", int, "units of each layer")
+    _option(size, "--seq-maxlen", int, "symbols that window mode looks back, as in TFLearn")
+
+    text = parser.add_argument_group("the text")
+    _option(text, "--level", str, "symbols: characters, or words", choices=LEVELS)
+    _option(text, "--max-words", int, "words kept with --level word; rarer ones become unknown")
+    text.add_argument(
+        "--lower",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="put the text in lower case: fewer symbols, for short texts",
+    )
+    _option(
+        text,
+        "--validation",
+        str,
+        "what is held out: the end, or blocks spread over a text of several parts",
+        choices=("tail", "spread"),
+    )
+    _option(text, "--validation-fraction", float, "share of the text that is held out")
+
+    run = parser.add_argument_group("the run")
+    _option(
+        run,
+        "--recipe",
+        str,
+        "stateful: every symbol is a target, state carried on; windows: TFLearn's own recipe",
+        choices=RECIPES,
+    )
+    _option(run, "--epochs", int, "passes over the text; by default from its size")
+    _option(
+        run,
+        "--max-minutes",
+        float,
+        "minutes the whole run may take; the learning rate's decay is made to fit",
+    )
+    _option(run, "--patience", int, "epochs without improvement before it stops")
+    _option(run, "--batch-size", int, "rows of a batch; by default from the text's size")
+    _option(run, "--steps", int, "time steps of a chunk (stateful recipe)")
+    _option(run, "--redun-step", int, "symbols between two windows (windows recipe)")
+    _option(run, "--learning-rate", float, "its peak; 0.003, with the windows recipe 0.001")
+    _option(run, "--dropout", float, "share of outputs dropped; 0.4, windows recipe 0.5")
+    _option(run, "--weight-drop", float, "share of recurrent weights dropped; 0.3, windows 0")
+    _option(run, "--weight-decay", float, "AdamW's, on the matrices")
+    _option(run, "--reset", float, "share of rows that begin a chunk from the zero state")
+    _option(run, "--precision", str, "auto: bfloat16 where the machine has it", choices=PRECISIONS)
+    _option(run, "--random-state", int, "the same number gives the same run on the same machine")
+
+    show = parser.add_argument_group("what it shows")
+    _option(show, "--sample-every", int, "epochs between samples of the network's writing; 0: none")
+    _option(show, "--sample-seed", str, "what a sample goes on from; by default held-out text")
+    show.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files")
+    return parser
+
+
+def _option(group: Any, flag: str, kind: type, help_text: str, **more: Any) -> None:
+    """An option of TrainingOptions; left out of the result when it is not given."""
+    default = getattr(DEFAULTS, flag[2:].replace("-", "_"))
+    if default is not None:
+        help_text += f" (default {default})"
+    group.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=help_text, **more)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = vars(parser().parse_args(arguments))
+    fields = {field.name for field in dataclasses.fields(TrainingOptions)}
+    given = {name: value for name, value in chosen.items() if name in fields}
+    name = chosen["name"] or chosen["text"].stem
+    try:
+        options = TrainingOptions(**given).checked()
+        if chosen["check"]:
+            from simpleml.training.check import check_text
+
+            print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
+            return 0
+        return _train(chosen, name, options, given, arguments)
+    except SimpleMLError as error:
+        print(f"train.py: {error.message}", file=sys.stderr)
+        return 1
+
+
+def _train(
+    chosen: dict[str, Any],
+    name: str,
+    options: TrainingOptions,
+    given: dict[str, Any],
+    arguments: list[str],
+) -> int:
+    from simpleml.training.trainer import Interrupted, Trainer
+
+    trainer = Trainer(
+        chosen["text"],
+        name,
+        models_dir=chosen["models_dir"],
+        options=options,
+        given=given,
+        resume=chosen["resume"] or chosen["export_only"],
+        overwrite=chosen["overwrite"],
+        encoding=chosen["encoding"],
+        source=chosen["source"],
+        tensorboard=chosen["tensorboard"],
+        command=shlex.join(["python", "train.py", *arguments]),
+    )
+    if chosen["export_only"]:
+        print(f"wrote {trainer.export_only()}")
+        return 0
+    try:
+        trainer.run()
+    except Interrupted as stop:
+        print(f"train.py: {stop.message}", file=sys.stderr)
+        return 128 + stop.signal
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
