@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import threading
+
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 from simpleml.errors import ArtifactError, ModelBrokenError, ModelNotFoundError
+from simpleml.generation.native import new_lock
 from simpleml.generation.network import Precision
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.models.artifact import (
@@ -55,8 +56,8 @@ class ModelLoader:
         self.threads = threads
         self.most_loaded = max(1, most_loaded)
         self._loaded: OrderedDict[str, tuple[Any, SequenceGenerator]] = OrderedDict()
-        self._guard = threading.Lock()  # of _loaded and _loading, never held while reading
-        self._loading: dict[str, threading.Lock] = {}
+        self._guard = new_lock()  # of _loaded and _loading, never held while reading
+        self._loading: dict[str, Any] = {}
 
     def names(self) -> list[str]:
         """Names of the folders that hold a model, whole or broken, sorted."""
@@ -110,7 +111,7 @@ class ModelLoader:
         if (kept := self._kept(name, signature)) is not None:
             return kept
         with self._guard:
-            lock = self._loading.setdefault(name, threading.Lock())
+            lock = self._loading.setdefault(name, new_lock())
         with lock:
             # whoever waited here finds what the first one loaded
             if (kept := self._kept(name, signature)) is not None:
@@ -122,6 +123,14 @@ class ModelLoader:
                 while len(self._loaded) > self.most_loaded:
                     self._loaded.popitem(last=False)
             return generator
+
+    def kept(self, name: str) -> SequenceGenerator | None:
+        """The model if it is in memory and its files are the same; reads no weights.
+
+        Raises:
+            ModelNotFoundError, ModelBrokenError: as `load`.
+        """
+        return self._kept(name, _signature(self._find(name)))
 
     def _kept(self, name: str, signature: Any) -> SequenceGenerator | None:
         with self._guard:

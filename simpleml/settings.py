@@ -1,0 +1,113 @@
+"""Every setting of the server: name, default, bounds and help in one table.
+
+Order: default, then the environment (SIMPLEML_<NAME IN CAPITALS>), then an argument of create_app.
+Read once, when the application is made; importing this module reads nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from simpleml.errors import SettingsError
+
+PREFIX = "SIMPLEML_"
+
+
+def _setting(default: Any, help: str, **bounds: Any) -> Any:
+    metadata = {"help": help, **bounds}
+    if isinstance(default, tuple):
+        return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force; `Settings.read()` makes them."""
+
+    models_dir: Path = _setting(Path("ML"), "the folder that holds one folder per model")
+    precision: str = _setting(
+        "float32",
+        "float32 (TFLearn's numbers) or int8 (about three times faster)",
+        choices=("float32", "int8"),
+    )
+    threads: int = _setting(
+        0, "native threads per step of a worker; 0 shares the cores among the workers",
+        low=0, high=256,
+    )  # fmt: skip
+    most_loaded: int = _setting(8, "models kept in memory by a worker", low=1, high=1000)
+    max_size: int = _setting(10_000, "characters per request", low=1, high=10**7)
+    max_seed: int = _setting(100_000, "characters of a seed", low=1, high=10**7)
+    max_body: int = _setting(1 << 20, "bytes of a request's body", low=1024, high=1 << 30)
+    max_rows: int = _setting(64, "texts that a worker generates at once", low=1, high=4096)
+    max_waiting: int = _setting(256, "requests that may wait in a worker", low=0, high=10**5)
+    deadline: float = _setting(
+        60.0, "seconds that a request may take, waiting included", low=0.1, high=3600.0
+    )
+    body_timeout: float = _setting(
+        20.0, "seconds that a client may take to send its body", low=0.1, high=3600.0
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        ("*",), "origins whose pages may call the server, separated by commas; * for all"
+    )
+    api_keys: tuple[str, ...] = _setting(
+        (), "keys that may call it, separated by commas; none lets everyone", secret=True
+    )
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """Settings from the environment (os.environ unless given) and from arguments.
+
+        Raises:
+            SettingsError: names the variable or argument and says what it may be.
+        """
+        environment = os.environ if environment is None else environment
+        known = {one.name: one for one in fields(cls)}
+        if unknown := sorted(set(given) - set(known)):
+            raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(known)}")
+        values: dict[str, Any] = {}
+        for name, one in known.items():
+            variable = PREFIX + name.upper()
+            if name in given:
+                values[name] = _checked(name, given[name], one.default, one.metadata)
+            elif environment.get(variable, "") != "":
+                values[name] = _checked(variable, environment[variable], one.default, one.metadata)
+        return cls(**values)
+
+
+def _checked(label: str, value: Any, default: Any, rules: Mapping[str, Any]) -> Any:
+    try:
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(part.strip() for part in parts if part.strip())
+        if isinstance(default, Path):
+            return Path(value)
+        converted = type(default)(value)
+    except (TypeError, ValueError, AttributeError):
+        kind = {int: "a whole number", float: "a number"}.get(type(default), "a text")
+        raise SettingsError(f"{label} is {value!r}; it must be {kind}", param=label) from None
+    choices = rules.get("choices")
+    if choices and converted not in choices:
+        raise SettingsError(
+            f"{label} is {value!r}; it must be one of {', '.join(choices)}", param=label
+        )
+    low, high = rules.get("low"), rules.get("high")
+    if low is not None and not low <= converted <= high:
+        raise SettingsError(f"{label} is {value!r}; it must be {low} to {high}", param=label)
+    return converted
+
+
+def table() -> list[tuple[str, str, str]]:
+    """(variable, default, help) of every setting, for the documentation and a test of it."""
+    rows = []
+    for one in fields(Settings):
+        default = one.default
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        bounds = ""
+        if "low" in one.metadata:
+            bounds = f" ({one.metadata['low']} to {one.metadata['high']})"
+        rows.append((PREFIX + one.name.upper(), shown, one.metadata["help"] + bounds))
+    return rows

@@ -1,0 +1,91 @@
+"""The one place where an exception becomes an answer. Never HTML, never a traceback.
+
+/v1 and JSON clients get {"error": {"message", "type", "param", "code"}}, others the message as text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from simpleml.errors import (
+    AuthenticationError,
+    PayloadTooLargeError,
+    QueueFullError,
+    SimpleMLError,
+    StoppingError,
+)
+from simpleml.web.service import describe
+
+_log = logging.getLogger("simpleml")
+
+
+def wants_json() -> bool:
+    """Whether this request's answer and errors are JSON."""
+    if request.path.startswith("/v1/") or request.path == "/v1":
+        return True
+    best = request.accept_mimetypes.best_match(["text/plain", "application/json"], "text/plain")
+    return best == "application/json" and "application/json" in request.headers.get("Accept", "")
+
+
+def error_response(error: SimpleMLError) -> Response:
+    """An error as this request's client reads it."""
+    if wants_json():
+        body = json.dumps({"error": describe(error)}, ensure_ascii=False)
+        response = Response(body, error.status, content_type="application/json; charset=utf-8")
+    else:
+        response = Response(
+            error.message + "\n", error.status, content_type="text/plain; charset=utf-8"
+        )
+    if isinstance(error, QueueFullError | StoppingError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, AuthenticationError):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Handle SimpleMLError, HTTPException and everything else at application level."""
+
+    @app.errorhandler(SimpleMLError)
+    def known(error: SimpleMLError) -> Response:
+        return error_response(error)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            limit = app.config["MAX_CONTENT_LENGTH"]
+            return error_response(
+                PayloadTooLargeError(f"The body is larger than the {limit} bytes accepted.")
+            )
+        plain = _PlainHTTPError(error)
+        response = error_response(plain)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        _log.exception("unexpected error in %s %s", request.method, request.endpoint)
+        return error_response(
+            SimpleMLError("Something went wrong in the server; its log says what.")
+        )
+
+
+class _PlainHTTPError(SimpleMLError):
+    """An error of routing or of HTTP itself, in our shape."""
+
+    type = "invalid_request_error"
+
+    def __init__(self, error: HTTPException) -> None:
+        status = error.code or 500
+        message = {
+            404: f"There is nothing at {request.path[:100]}. GET / lists what there is.",
+            405: f"{request.method} is not allowed here.",
+        }.get(status, error.description or error.name)
+        super().__init__(message)
+        self.status = status  # type: ignore[misc]  # werkzeug's, known only now
+        self.code = (error.name or "error").lower().replace(" ", "_")  # type: ignore[misc]

@@ -1,0 +1,173 @@
+"""The original routes: GET /<model>/g/<seed>/<size>[/<temp>], POST /<model>, GET /<model>."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, jsonify, request
+from werkzeug.routing import BaseConverter
+
+from simpleml.errors import SimpleMLError
+from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.models.vocabulary import EncodedSeed
+from simpleml.web.parameters import GenerateParameters, parse, read_json_object
+from simpleml.web.service import Run, Service, describe
+from simpleml.web.streaming import event, event_stream, text_stream
+
+blueprint = Blueprint("original", __name__)
+
+
+class RestConverter(BaseConverter):
+    """The rest of the path whatever it holds: slashes, newlines, nothing."""
+
+    regex = r"(?s:.*)"
+    part_isolating = False
+
+
+@blueprint.get("/<model>/g/<rest:rest>")
+def generate_get(model: str, rest: str) -> Response:
+    """The seed as given, then exactly `size` generated characters."""
+    values: dict[str, Any] = dict(request.args.items())
+    if len(stops := request.args.getlist("stop")) > 1:
+        values["stop"] = stops
+    values.update(split_path(rest))
+    return answer(model, values)
+
+
+@blueprint.post("/<model>")
+def generate_post(model: str) -> Response:
+    """The same by JSON {"seed", "size", "temp"}, whatever its Content-Type."""
+    service: Service = current_app.extensions["simpleml"]
+    body = read_json_object(service.settings.body_timeout)
+    return answer(model, {**request.args.to_dict(), **body})
+
+
+@blueprint.get("/<model>")
+def card(model: str) -> Response:
+    """The model's card."""
+    service: Service = current_app.extensions["simpleml"]
+    generator = service.load(model)
+    described = {"model": model, **generator.card.to_json()}
+    described["alphabet"] = list(generator.vocabulary.symbols)
+    described["precision"] = generator.precision
+    described["mode"] = "stateful" if generator.card.stateful else "window"
+    return jsonify(described)
+
+
+def split_path(rest: str) -> dict[str, str]:
+    """Read seed, size and temp from the right of a path's rest; the seed may hold slashes."""
+    parts = rest.rsplit("/", 2)
+    if len(parts) == 3 and _is_integer(parts[1]):
+        return {"seed": parts[0], "size": parts[1], "temp": parts[2]}
+    seed, slash, size = rest.rpartition("/")
+    if not slash:
+        # /<model>/g/<seed> without a size: the default's
+        return {"seed": rest}
+    return {"seed": seed, "size": size}
+
+
+def _is_integer(text: str) -> bool:
+    return text.lstrip("+-").isdecimal() and text.isascii()
+
+
+def answer(model: str, values: dict[str, Any]) -> Response:
+    """Check the values, generate, and answer in the form that the client asked for."""
+    service: Service = current_app.extensions["simpleml"]
+    g.model = model
+    generator = service.load(model)
+    parameters = parse(GenerateParameters, values)
+    service.check_size(parameters.size)
+    seed = service.encode(generator, parameters.seed, parameters.on_unknown)
+    accepts = request.accept_mimetypes
+    as_events = "text/event-stream" in request.headers.get("Accept", "") or (
+        parameters.stream and not _prefers(accepts, "text/plain")
+    )
+    streaming = as_events or parameters.stream
+    seconds = parameters.max_time_ms / 1000 if parameters.max_time_ms else None
+    run = service.generate(
+        generator,
+        [seed.indices],
+        parameters.options(),
+        streaming=streaming,
+        starts_blank=not parameters.seed or parameters.seed[-1].isspace(),
+        seconds=seconds,
+    )
+    g.run = run
+    headers = {"X-Random-State": str(run.options.random_state)}
+    if seed.changes:
+        headers["X-Seed-Changes"] = json.dumps([one.to_json() for one in seed.changes])
+    if as_events:
+        return event_stream(_events(run, generator, parameters, seed), run, headers)
+    if streaming:
+        return text_stream(_chunks(run, parameters.seed), run, headers)
+    (generated,) = run.wait()
+    if _prefers(accepts, "application/json"):
+        return jsonify(result(run, generator, parameters, seed, generated))
+    headers["X-Finish-Reason"] = run.streams[0].finish_reason or ""
+    return Response(
+        parameters.seed + generated, headers=headers, content_type="text/plain; charset=utf-8"
+    )
+
+
+def _prefers(accepts: Any, kind: str) -> bool:
+    """Whether the client names this type and none of ours before it."""
+    ours = ["text/plain", "application/json", "text/event-stream"]
+    return (
+        accepts.quality(kind) > 0
+        and bool(accepts)
+        and (kind in {value for value, _ in accepts} and accepts.best_match(ours) == kind)
+    )
+
+
+def result(
+    run: Run,
+    generator: SequenceGenerator,
+    parameters: GenerateParameters,
+    seed: EncodedSeed,
+    generated: str,
+) -> dict[str, Any]:
+    """The JSON answer of a finished run."""
+    window = run.generation.window
+    used = len(seed.indices) if window is None else min(window, len(seed.indices))
+    body: dict[str, Any] = {
+        "model": generator.name,
+        "seed": parameters.seed,
+        "text": parameters.seed + generated,
+        "generated": generated,
+        "finish_reason": run.streams[0].finish_reason,
+        "random_state": run.options.random_state,
+        "seed_characters_used": used,
+        "elapsed_ms": round(1000 * (time.monotonic() - run.generation.submitted_at), 3),
+    }
+    if run.generation.truncated_by:
+        body["truncated_by"] = run.generation.truncated_by
+    if seed.changes:
+        body["seed_changes"] = [one.to_json() for one in seed.changes]
+    return body
+
+
+def _chunks(run: Run, seed: str) -> Iterator[str]:
+    if seed:
+        yield seed
+    for pieces in run.news():
+        if pieces is not None:
+            yield pieces[0]
+
+
+def _events(
+    run: Run, generator: SequenceGenerator, parameters: GenerateParameters, seed: EncodedSeed
+) -> Iterator[str]:
+    generated: list[str] = []
+    try:
+        for pieces in run.news():
+            if pieces is None:
+                yield ": ping\n\n"
+            elif pieces[0]:
+                generated.append(pieces[0])
+                yield event({"text": pieces[0]})
+        yield event(result(run, generator, parameters, seed, "".join(generated)), name="done")
+    except SimpleMLError as error:
+        yield event({"error": describe(error)}, name="error")

@@ -1,0 +1,160 @@
+"""What a generating request may say, checked once: query, JSON body and path all end here.
+
+The pydantic models are also what /openapi.json is made from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import gevent
+from flask import request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from simpleml.errors import InvalidValueError, RequestTimeoutError
+from simpleml.generation.text_stream import GenerationOptions
+
+_LARGEST_TIME_MS = 3_600_000
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Integer = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean)]
+Stop = Annotated[
+    list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list), Field(max_length=4)
+]
+
+
+class Sampling(BaseModel):
+    """Options that the original routes and /v1 share."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    top_k: Annotated[Integer, Field(ge=0, le=2**31)] = Field(
+        0, description="Keep the k likeliest symbols; 0 keeps all."
+    )
+    top_p: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="Keep the likeliest symbols that together reach this probability."
+    )
+    min_p: Annotated[Number, Field(ge=0, le=1)] = Field(
+        0.0, description="Drop symbols less likely than this part of the likeliest one."
+    )
+    repetition_penalty: Annotated[Number, Field(gt=0, le=100)] = Field(
+        1.0, description="More than 1 avoids the last 64 symbols, less than 1 seeks them."
+    )
+    stop: Stop = Field(
+        default_factory=list, description="A string, or up to four: the text ends before it."
+    )
+
+
+class GenerateParameters(Sampling):
+    """Options of the original routes, as JSON fields or query options."""
+
+    seed: str = Field("", description="What the text begins with; may be empty.")
+    size: Integer = Field(100, description="Characters to generate.", ge=1)
+    temp: Annotated[Number, Field(ge=0, le=1e6)] = Field(
+        0.5, description="0 takes the likeliest character, 1 samples the network's distribution."
+    )
+    random_state: Annotated[Integer, Field(ge=0, le=2**32 - 1)] | None = Field(
+        None, description="The same request with the same number is the same text."
+    )
+    on_unknown: Literal["error", "nearest", "skip"] = Field(
+        "error", description="What happens to characters that the model does not know."
+    )
+    stateful: bool | None = Field(
+        None, description="Carry the state on, or use windows; as the model's card says if absent."
+    )
+    stream: bool = Field(False, description="Send the text as it grows.")
+    max_time_ms: Annotated[Integer, Field(ge=1, le=_LARGEST_TIME_MS)] | None = Field(
+        None, description="Return what there is after so long."
+    )
+
+    def options(self) -> GenerationOptions:
+        """The engine's options. Raises InvalidValueError."""
+        return GenerationOptions(
+            temperature=self.temp,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            size=self.size,
+            random_state=self.random_state,
+            stateful=self.stateful,
+            stop=tuple(self.stop),
+        )
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Check values against a pydantic model.
+
+    Raises:
+        InvalidValueError: the first thing that is wrong, by name.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "the body"
+        where = "".join(f"[{part}]" for part in first["loc"][1:] if isinstance(part, int))
+        shown = repr(first["input"])
+        shown = shown if len(shown) <= 60 else shown[:60] + "…"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        reason = reason[:1].lower() + reason[1:]
+        if first["type"] == "missing":
+            raise InvalidValueError(f"{name}{where} is missing", param=name) from None
+        raise InvalidValueError(f"{name}{where} is {shown}: {reason}", param=name) from None
+
+
+def read_body(seconds: float) -> bytes:
+    """The request's body.
+
+    Raises:
+        RequestTimeoutError: the client took more than `seconds` to send it.
+    """
+    with gevent.Timeout(seconds, False):
+        return request.get_data(cache=False)
+    raise RequestTimeoutError(f"The body did not arrive within {seconds:g} seconds.")
+
+
+def read_json_object(seconds: float) -> dict[str, Any]:
+    """The request's body as a JSON object, whatever its Content-Type says.
+
+    Raises:
+        InvalidValueError: it is no JSON, or JSON but no object.
+    """
+    body = read_body(seconds)
+    try:
+        # NaN and Infinity are no JSON
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(
+            f"The body is not UTF-8 (byte {error.start} is no part of a character)."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidValueError(f"The body is not JSON: {reason}{place}.") from None
+    if not isinstance(value, dict):
+        raise InvalidValueError(
+            f"The body is a JSON {type(value).__name__}; it must be an object like "
+            '{"seed": "le sultan", "size": 100}.'
+        )
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,245 @@
+"""What all routes share: the settings, the loader, the engine, and how a request goes through them.
+
+One Service belongs to one application (one worker process). It knows nothing of Flask.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+import gevent
+
+from simpleml.errors import InvalidValueError, PayloadTooLargeError, SimpleMLError
+from simpleml.generation.engine import Engine, Generation, new_streams
+from simpleml.generation.loader import ModelLoader
+from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.models.vocabulary import EncodedSeed, OnUnknown
+from simpleml.settings import Settings
+from simpleml.web.wakeup import Wakeup
+
+_log = logging.getLogger("simpleml")
+
+PING_SECONDS = 15.0
+"""A stream that has nothing to say for so long sends a comment, so that nobody closes it."""
+_GRACE_SECONDS = 30.0
+"""Beyond its deadline the engine always ends a request; waiting longer than this is a defect."""
+
+
+class Service:
+    """Settings, loader and engine of one application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.loader = ModelLoader(
+            settings.models_dir,
+            settings.precision,  # type: ignore[arg-type]  # checked by the settings' choices
+            most_loaded=settings.most_loaded,
+            threads=settings.threads or default_threads(),
+        )
+        self.engine = Engine(max_rows=settings.max_rows, max_waiting=settings.max_waiting)
+
+    def load(self, name: str) -> SequenceGenerator:
+        """The model of that name; loading happens in a native thread while others are served.
+
+        Raises:
+            ModelNotFoundError, ModelBrokenError: as ModelLoader.load.
+        """
+        kept = self.loader.kept(name)
+        if kept is not None:
+            return kept
+        loaded: SequenceGenerator = gevent.get_hub().threadpool.apply(self.loader.load, (name,))
+        return loaded
+
+    def encode(
+        self, generator: SequenceGenerator, seed: str, on_unknown: OnUnknown, param: str = "seed"
+    ) -> EncodedSeed:
+        """Check a seed's length and turn it into indices.
+
+        Raises:
+            PayloadTooLargeError, UnknownCharactersError.
+        """
+        if len(seed) > self.settings.max_seed:
+            raise PayloadTooLargeError(
+                f"The {param} has {len(seed)} characters; at most {self.settings.max_seed} are "
+                "accepted.",
+                param=param,
+            )
+        return generator.vocabulary.encode(seed, on_unknown)
+
+    def check_size(self, size: int, param: str = "size") -> None:
+        """Raise InvalidValueError for a size of less than 1 or more than the limit."""
+        if not 1 <= size <= self.settings.max_size:
+            raise InvalidValueError(
+                f"{param} is {size}; it must be 1 to {self.settings.max_size}", param=param
+            )
+
+    def generate(
+        self,
+        generator: SequenceGenerator,
+        prompts: Sequence[Sequence[int]],
+        options: GenerationOptions,
+        *,
+        each: int = 1,
+        streaming: bool = False,
+        starts_blank: bool = False,
+        seconds: float | None = None,
+    ) -> Run:
+        """Put a request into the engine.
+
+        Args:
+            prompts: indices of each seed.
+            each: texts for each prompt.
+            seconds: until its deadline, at most the server's own.
+
+        Raises:
+            StoppingError, QueueFullError, InvalidValueError: as Engine.submit.
+        """
+        if options.random_state is None:
+            options = replace(options, random_state=secrets.randbelow(2**32))
+        streams, seeds = new_streams(
+            generator, prompts, options, each=each, starts_blank=starts_blank
+        )
+        limit = self.settings.deadline
+        wakeup = Wakeup()
+        generation = self.engine.submit(
+            generator,
+            seeds,
+            streams,
+            seconds=limit if seconds is None else min(seconds, limit),
+            streaming=streaming,
+            listener=wakeup.send,
+        )
+        return Run(generation, wakeup, options)
+
+
+def default_threads() -> int:
+    """The cores of this machine shared among gunicorn's workers (WEB_CONCURRENCY), at least 1."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        cores = os.cpu_count() or 1
+    try:
+        workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+    except ValueError:
+        workers = 1
+    return max(1, cores // max(1, workers))
+
+
+@dataclass
+class Run:
+    """A request in the engine, seen from the greenlet that waits for it.
+
+    Use as a context manager: leaving it frees the request's rows if it is not over.
+    """
+
+    generation: Generation
+    wakeup: Wakeup
+    options: GenerationOptions
+    """With the random_state that is used."""
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the rows; harmless when the request is over."""
+        self.generation.cancel()
+        self.wakeup.__exit__(None, None, None)
+
+    @property
+    def streams(self) -> tuple[TextStream, ...]:
+        return self.generation.streams
+
+    @property
+    def model(self) -> str:
+        return self.generation.generator.name
+
+    def wait(self) -> list[str]:
+        """Wait for the end and return what follows each seed.
+
+        Raises:
+            DeadlineError, GenerationFailedError: how it ended.
+        """
+        try:
+            while not self.generation.done:
+                self._wait_for_news(PING_SECONDS)
+            self._raise()
+            return [stream.take() for stream in self.streams]
+        finally:
+            self.close()
+
+    def wait_for_first(self) -> None:
+        """Wait until the first symbol is drawn or the request is over.
+
+        Raises:
+            DeadlineError, GenerationFailedError: it is over, badly.
+        """
+        while not self.generation.done and not self.generation.symbols_generated:
+            self.generation.listen()
+            if self.generation.symbols_generated:
+                break
+            self._wait_for_news(PING_SECONDS)
+        self._raise()
+
+    def news(self) -> Iterator[list[str] | None]:
+        """Yield the new text of every stream each time there is some; None after a silence.
+
+        The first item comes when the first symbol is drawn; the last one when all is complete.
+
+        Raises:
+            DeadlineError, GenerationFailedError: how it ended, if badly.
+        """
+        quiet_since = time.monotonic()
+        while True:
+            self.generation.listen()
+            done = self.generation.done  # before looking, so that nothing is missed
+            pieces = [stream.take() for stream in self.streams]
+            if done:
+                self._raise()
+            if done or any(pieces):
+                quiet_since = time.monotonic()
+                yield pieces
+            if done:
+                return
+            self._wait_for_news(max(0.01, quiet_since + PING_SECONDS - time.monotonic()))
+            if time.monotonic() - quiet_since >= PING_SECONDS:
+                quiet_since = time.monotonic()
+                yield None
+
+    def _wait_for_news(self, seconds: float) -> None:
+        late = time.monotonic() - self.generation.deadline
+        if late > _GRACE_SECONDS:
+            raise RuntimeError(f"the engine did not end a request {late:.0f} s after its deadline")
+        self.wakeup.wait(seconds)
+
+    def _raise(self) -> None:
+        error = self.generation.error
+        if error is None:
+            return
+        if error.__cause__ is not None:
+            _log.error("a step of model %s failed", self.model, exc_info=error.__cause__)
+        raise error
+
+
+def describe(error: SimpleMLError) -> dict[str, str | None]:
+    """The fields of an error's JSON body."""
+    return {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
