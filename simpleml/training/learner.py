@@ -26,7 +26,6 @@ class LearnerOptions:
     precision: str = "float32"
     shards: int = 1
     last_step_only: bool = False
-    recurrent_scale: float = 1.0
     optimizer: OptimizerOptions = OptimizerOptions()
 
 
@@ -60,6 +59,7 @@ def chunk_loss(
     state: Sequence[Tensor],
     outputs: Tensor,
     recurrent_mask: Tensor | None,
+    recurrent_scale: Tensor | float,
     shape: NetworkShape,
     options: LearnerOptions,
     lstm: Lstm,
@@ -68,7 +68,7 @@ def chunk_loss(
 
     ``tokens`` (T, B) int32; ``targets`` (T, B) or, for the last step only, (1, B).
     """
-    masks = Masks(outputs, recurrent_mask, options.recurrent_scale)
+    masks = Masks(outputs, recurrent_mask, recurrent_scale)
     cast = recurrent.cast_parameters(parameters, shape, options.precision, masks)
     rows = tokens.shape[1]
     total, states = None, []

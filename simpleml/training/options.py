@@ -31,7 +31,7 @@ class TrainingOptions:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
-    weight_decay: float = 0.01
+    weight_decay: float = 0.03
     reset: float = 0.05  # share of rows that begin a chunk from the zero state
     level: str = "char"
     max_words: int = 10_000

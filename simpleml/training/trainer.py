@@ -253,7 +253,6 @@ class Trainer:
         backend = backends.current()
         backend.prepare()
         options = self.options
-        assert options.weight_drop is not None
         precision = options.precision
         if precision == "auto":
             precision = backend.best_precision()
@@ -262,7 +261,6 @@ class Trainer:
             precision=precision,
             shards=backend.default_shards(),
             last_step_only=windows,
-            recurrent_scale=1.0 / (1.0 - options.weight_drop),
             optimizer=OptimizerOptions(
                 beta2=0.999 if windows else 0.99,
                 weight_decay=0.0 if windows else options.weight_decay,
@@ -487,22 +485,25 @@ class Trainer:
 
     # --- parts of a step ---
 
-    def _masks(self) -> tuple[Array, Array, Array | None]:
-        """(keep (B, 1), outputs (L, B, H), recurrent (L, H, 4H) or None) for one chunk."""
+    def _masks(self) -> tuple[Array, Array, Array | None, float]:
+        """For one chunk: keep (B, 1), outputs (L, B, H), recurrent (L, H, 4H) or None, its scale."""
         options, random, rows = self.options, self._random, self._chunks.rows
         assert options.dropout is not None and options.weight_drop is not None
+        windows = options.recipe == "windows"
+        share = 1.0 if windows else schedule.dropout_share(self._run.progress)
+        dropped = share * options.dropout
         size = (self.shape.layers, rows, self.shape.units)
-        kept = random.random(size, np.float32) >= options.dropout
-        outputs = kept.astype(np.float32) / np.float32(1.0 - options.dropout)
-        reset = 1.0 if options.recipe == "windows" else options.reset
+        outputs = (random.random(size, np.float32) >= dropped).astype(np.float32)
+        outputs /= np.float32(1.0 - dropped)
+        reset = 1.0 if windows else options.reset
         keep = (random.random((rows, 1)) >= reset).astype(np.float32)
-        recurrent_mask = None
-        if options.weight_drop:
-            drawn = random.integers(
-                0, 256, (self.shape.layers, self.shape.units, 4 * self.shape.units), np.uint8
-            )
-            recurrent_mask = drawn >= round(options.weight_drop * 256)
-        return keep, outputs, recurrent_mask
+        if not options.weight_drop:
+            return keep, outputs, None, 1.0
+        drawn = random.integers(
+            0, 256, (self.shape.layers, self.shape.units, 4 * self.shape.units), np.uint8
+        )
+        threshold = round(share * options.weight_drop * 256)
+        return keep, outputs, drawn >= threshold, 256.0 / (256.0 - threshold)
 
     def _settle(self, pending: list[Any]) -> float | None:
         """Read the losses that are still on the device into the epoch's sum."""

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, NetworkShape, Tensor
+from simpleml.training.recurrent import Array, NetworkShape, Tensor, project
 
 
 READ_EVERY = 1
@@ -54,15 +54,10 @@ def _cores() -> int:
 
 
 def lstm(
-    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor
+    inputs: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, hidden: Tensor, cell: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One layer over a chunk.
-
-    ``projected`` (T, B, 4H) in the computing dtype: inputs times kernel plus bias, gates in the
-    order i, f, j, o; ``recurrent`` (H, 4H) likewise; ``hidden``, ``cell`` (B, H) float32.
-    Returns outputs (T, B, H) in the computing dtype, last h and last c (B, H) float32. No gradient
-    flows into the state: back-propagation is truncated at the chunk.
-    """
+    """One layer over a chunk, as ``recurrent.Lstm`` says."""
+    projected = project(inputs, kernel, bias)  # (T, B, 4H)
     outputs, last_cell = _lstm(projected, recurrent, hidden, cell)
     return outputs, tf.cast(outputs[-1], tf.float32), last_cell
 
@@ -144,6 +139,7 @@ class Learner:
         keep: Array,
         outputs: Array,
         recurrent_mask: Array | None,
+        recurrent_scale: float,
         learning_rate: float,
         average_decay: float,
     ) -> Any:
@@ -163,6 +159,7 @@ class Learner:
             [
                 tf.constant(value, tf.float32)
                 for value in (
+                    recurrent_scale,
                     learning_rate,
                     1.0 - options.beta1**self.updates,
                     1.0 - options.beta2**self.updates,
@@ -222,12 +219,13 @@ class Learner:
                 [value * keep for value in carried],
                 outputs,
                 recurrent_mask,
+                numbers[0],
                 self.shape,
                 self.options,
                 lstm,
             )
         gradients = [tf.convert_to_tensor(value) for value in tape.gradient(loss, values)]
-        self._update(gradients, numbers)
+        self._update(gradients, numbers[1:])
         return loss, after
 
     def _apply(self, gradients: list[Tensor], numbers: list[Tensor]) -> None:
@@ -251,4 +249,3 @@ class Learner:
             self.options,
             lstm,
         )
-

@@ -1,0 +1,175 @@
+"""Training on PyTorch: its own LSTM (oneDNN on a CPU, cuDNN on a GPU) and eager steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from simpleml.training import learner, machine, optimizer
+from simpleml.training.learner import LearnerOptions, LearnerState
+from simpleml.training.recurrent import Array, NetworkShape, Tensor
+
+READ_EVERY = 20 if torch.cuda.is_available() else 1
+"""Updates between two readings of the loss: each waits for the device, which costs a GPU time."""
+
+
+def prepare() -> None:
+    """Nothing: PyTorch finds its threads."""
+
+
+def on_gpu() -> bool:
+    """Whether PyTorch sees a GPU."""
+    return torch.cuda.is_available()
+
+
+def default_shards() -> int:
+    """Independent parts to cut a chunk's rows into; PyTorch runs operations one by one anyway."""
+    return 1
+
+
+def best_precision() -> str:
+    """The computing dtype that this machine is fastest with."""
+    return "bfloat16" if machine.has_bfloat16(on_gpu()) else "float32"
+
+
+LARGE_VOCABULARY = 2048
+
+
+def lstm(
+    inputs: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, hidden: Tensor, cell: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer over a chunk, as ``recurrent.Lstm`` says.
+
+    PyTorch's kernels do the inputs' projection themselves, in all steps at once.
+    """
+    if inputs.dim() == 2:
+        inputs, kernel, bias = _vectors(inputs, kernel, bias)
+    weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
+    start = [value.detach().to(kernel.dtype)[None] for value in (hidden, cell)]
+    outputs, last_hidden, last_cell = torch._VF.lstm(  # type: ignore[attr-defined]
+        inputs,
+        start,
+        weights,
+        True,  # has biases
+        1,  # layers
+        0.0,  # dropout between them
+        torch.is_grad_enabled(),
+        False,  # one direction
+        False,  # time first
+    )
+    return outputs, last_hidden[0].detach().float(), last_cell[0].detach().float()
+
+
+def _vectors(tokens: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (T, B) as vectors, with the kernel and bias to go with them."""
+    size, gates = kernel.shape
+    if size <= LARGE_VOCABULARY:
+        return torch.nn.functional.one_hot(tokens.long(), size).to(kernel.dtype), kernel, bias
+    # One-hot vectors of many words would cost more than the whole network: pick the rows here.
+    identity = torch.eye(gates, dtype=kernel.dtype, device=kernel.device)
+    return kernel[tokens.long()] + bias, identity, torch.zeros_like(bias)
+
+
+class Learner:
+    """Parameters, optimiser and carried state on the device, and the steps that change them.
+
+    As ``tensorflow_backend.Learner``.
+    """
+
+    def __init__(self, shape: NetworkShape, options: LearnerOptions, state: LearnerState) -> None:
+        self.shape, self.options = shape, options
+        self.updates = state.updates
+        self._device = torch.device("cuda" if on_gpu() else "cpu")
+        self._groups = [
+            [self._tensor(value) for value in group]
+            for group in (state.parameters, state.first, state.second, state.average)
+        ]
+        self._carried = [self._tensor(value) for value in state.carried]
+
+    def train(
+        self,
+        tokens: Array,
+        targets: Array,
+        keep: Array,
+        outputs: Array,
+        recurrent_mask: Array | None,
+        recurrent_scale: float,
+        learning_rate: float,
+        average_decay: float,
+    ) -> Any:
+        """One update; returns the chunk's mean loss in nats, as something ``float`` can read."""
+        self.updates += 1
+        parameters = [value.requires_grad_() for value in self._groups[0]]
+        loss, after = learner.chunk_loss(
+            parameters,
+            self._tensor(tokens),
+            self._tensor(targets),
+            [value * self._tensor(keep) for value in self._carried],
+            self._tensor(outputs),
+            None if recurrent_mask is None else self._tensor(recurrent_mask),
+            recurrent_scale,
+            self.shape,
+            self.options,
+            lstm,
+        )
+        gradients = torch.autograd.grad(loss, parameters)
+        options = self.options.optimizer
+        with torch.no_grad():
+            self._groups = list(
+                optimizer.adamw(
+                    [value.detach() for value in parameters],
+                    gradients,
+                    *self._groups[1:],
+                    learning_rate,
+                    1.0 - options.beta1**self.updates,
+                    1.0 - options.beta2**self.updates,
+                    average_decay,
+                    options,
+                )
+            )
+        self._carried = after
+        return loss.detach()
+
+    def losses(
+        self, tokens: Array, targets: Array, state: list[Any], averaged: bool = True
+    ) -> tuple[Array, list[Any]]:
+        """Losses in nats per target (T or 1, B) and the state after, with the averaged weights."""
+        with torch.no_grad():
+            values, after = learner.chunk_losses(
+                self._groups[3 if averaged else 0],
+                self._tensor(tokens),
+                self._tensor(targets),
+                [self._tensor(value) for value in state],
+                self.shape,
+                self.options,
+                lstm,
+            )
+        return values.cpu().numpy(), after
+
+    def reset(self) -> None:
+        """Carry zero states into the next chunk."""
+        self._carried = [torch.zeros_like(value) for value in self._carried]
+
+    def parameters(self, averaged: bool = True) -> list[Array]:
+        """The parameters on the host, averaged or as they are."""
+        return [_host(value) for value in self._groups[3 if averaged else 0]]
+
+    def set_average(self, parameters: list[Array]) -> None:
+        """Put other weights in the place of the averaged ones, to measure them."""
+        self._groups[3] = [self._tensor(value) for value in parameters]
+
+    def state(self) -> LearnerState:
+        """A copy of everything on the host, to be saved."""
+        groups = [[_host(value) for value in group] for group in self._groups]
+        return LearnerState(*groups, [_host(value) for value in self._carried], self.updates)
+
+    def _tensor(self, value: Any) -> Tensor:
+        if isinstance(value, torch.Tensor):
+            return value
+        return torch.tensor(np.asarray(value), device=self._device)
+
+
+def _host(value: Tensor) -> Array:
+    return np.array(value.detach().cpu().numpy())
