@@ -1,0 +1,106 @@
+"""Fixtures that all tests share: the folder with real old models, small models, servers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+ROOT = Path(__file__).resolve().parent.parent
+for _folder in (ROOT, ROOT / "tests"):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
+
+from models import write_model  # noqa: E402
+from servers import AppServer, GunicornServer  # noqa: E402
+from tflearn_oracle import TFLearnOracle  # noqa: E402
+
+from simpleml import create_app  # noqa: E402
+
+WORDS = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """A SIMPLEML_* variable of the caller must not decide a test."""
+    patch = pytest.MonkeyPatch()
+    for name in list(os.environ):
+        if name.startswith("SIMPLEML_") and name != "SIMPLEML_TEST_SHARED":
+            patch.delenv(name)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with corpora and old models, beside the repository unless told otherwise."""
+    folder = Path(os.environ.get("SIMPLEML_TEST_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder} with the old models (SIMPLEML_TEST_SHARED names it)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[TFLearnOracle]:
+    """The real TFLearn, started once for all tests (about five seconds)."""
+    if importlib.util.find_spec("tflearn") is None:  # importing it here would switch TF 2 off
+        pytest.skip("TFLearn is not installed")
+    with TFLearnOracle() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder for reading only: four whole models and a broken one.
+
+    tales     characters, windows of 12
+    flow      characters, stateful
+    words     words, stateful, with a symbol for unknown ones
+    old       characters, windows of 7, no card
+    damaged   its data file is short by one byte
+    """
+    folder = tmp_path_factory.mktemp("ML")
+    write_model(
+        folder, "tales", metrics={"nats_per_character": 1.5}, corpus={"licence": "public domain"}
+    )
+    write_model(folder, "flow", stateful=True, seed=1, units=48)
+    write_model(
+        folder, "words", level="word", alphabet=WORDS, unknown_symbol="<unk>", stateful=True, seed=2
+    )
+    write_model(folder, "old", layers=1, units=24, seq_maxlen=7, seed=3, card=False)
+    damaged = write_model(folder, "damaged", seed=4)
+    data = damaged / "damaged.tfl.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    return folder
+
+
+@pytest.fixture
+def app(models_dir: Path) -> Flask:
+    """An application over `models_dir`, in this process."""
+    return create_app(models_dir=models_dir)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Its test client."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def server(models_dir: Path) -> Iterator[GunicornServer]:
+    """One real gunicorn with one gevent worker over `models_dir`, shared by many tests."""
+    with GunicornServer(models_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def app_server(models_dir: Path) -> Iterator[AppServer]:
+    """`python app.py` over `models_dir`."""
+    with AppServer(models_dir) as running:
+        yield running
