@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simpleml.generation.network import CHUNK_ROWS, StepNetwork
+from simpleml.generation.network import CHUNK_ROWS, RowStates, StepNetwork
 from simpleml.models.network_weights import Float32Array
 
 _SMALLEST_CAPACITY = 1
@@ -60,6 +61,13 @@ class Batch:
         self._turn = 0  # in window mode: the row to reset before the next step
         self._capacity = 0
         self._calls: dict[tuple[int, int, int], list[_Call]] = {}
+        self._parity = 0  # which of the two state buffers is read next
+        self._states: RowStates
+        self._other_states: RowStates
+        self._symbols: NDArray[np.int64]  # (capacity * rows each,), what the network reads
+        self._next: NDArray[np.int64]  # (capacity,), one for each text
+        self._probabilities: Float32Array  # (capacity, V)
+        self._outputs: list[NDArray[np.int64]]
         self._allocate(_SMALLEST_CAPACITY)
 
     def __len__(self) -> int:

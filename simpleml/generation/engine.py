@@ -28,9 +28,8 @@ from simpleml.errors import (
 )
 from simpleml.generation.batch import Batch, Slot
 from simpleml.generation.native import Signal, new_lock, start_thread
-from simpleml.generation.sampling import log_probabilities, with_temperature
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.generation.text_stream import GenerationOptions, TextStream, distributions_of
 
 _IDLE_SECONDS = 60.0
 """Longest wait for work; the loop then looks again, in case a wake-up was lost."""
@@ -170,11 +169,8 @@ class _Lane:
             return 0
         if len(ready) < len(slots):
             probabilities = probabilities[[slot.index for slot in ready]]
-        log_p = log_probabilities(probabilities)
         streams = [self._stream(slot) for slot in ready]
-        # A greedy row does not look at the distribution; 1 keeps the shared product defined.
-        temperatures = np.array([stream.options.temperature or 1.0 for stream in streams])
-        distributions = with_temperature(log_p, temperatures[:, None])
+        log_p, distributions = distributions_of(probabilities, streams)
         for row, stream in enumerate(streams):
             try:
                 stream.accept(log_p[row], distributions[row])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any

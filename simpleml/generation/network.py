@@ -1,8 +1,8 @@
 """One step of an LSTM stack as an ONNX graph: M rows take one symbol each and move on.
 
 float32 is TFLearn's arithmetic. int8 quantises the hidden states with the fixed scale 1/127 (they
-lie in (-1, 1)) and the weights per output column; its integer sums are exact, so in both precisions
-a row's result does not depend on the rows beside it. It knows nothing of seeds, windows or sampling.
+lie in (-1, 1)) and the weights per output column; its integer sums are exact. In both precisions a
+row's result does not depend on the rows beside it. It knows nothing of seeds, windows or sampling.
 
 Formulas: tflearn/layers/recurrent.py, BasicLSTMCell: c' = c·σ(f + 1) + σ(i)·tanh(j),
 h' = tanh(c')·σ(o), with i, j, f, o = [x, h] @ matrix + bias.
@@ -158,7 +158,7 @@ class _GraphBuilder:
             value("symbols", TensorProto.INT64, ["M"]),
             value("outputs", TensorProto.INT64, ["S"]),
         ]
-        results = []
+        results: list[onnx.ValueInfoProto] = []
         if self.int8:
             self.constant("state_scale", np.array(_STATE_SCALE, np.float32))
             self.constant("state_zero", np.array(_STATE_ZERO, np.uint8))

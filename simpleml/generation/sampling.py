@@ -60,7 +60,7 @@ class SamplingOptions:
 
 
 def log_probabilities(probabilities: Float32Array) -> Float64Array:
-    """log p in float64, (…, V); what float32 holds only as denormal counts as 0, as in TensorFlow."""
+    """log p in float64, (…, V); a denormal float32 counts as 0, as it does in TensorFlow."""
     exact = np.where(probabilities < _SMALLEST_FLOAT32, 0.0, probabilities).astype(np.float64)
     with np.errstate(divide="ignore"):
         return np.log(exact)
@@ -68,7 +68,7 @@ def log_probabilities(probabilities: Float32Array) -> Float64Array:
 
 def with_temperature(log_p: Float64Array, temperature: float | Float64Array) -> Float64Array:
     """TFLearn's distribution at a temperature > 0; (…, V) → (…, V), each row sums to 1."""
-    scaled = log_p / temperature
+    scaled: Float64Array = log_p / temperature
     scaled -= scaled.max(axis=-1, keepdims=True)
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=-1, keepdims=True)
@@ -116,9 +116,5 @@ def truncated(probabilities: Float64Array, options: SamplingOptions) -> Float64A
             reached = np.cumsum(kept[order] / kept.sum())
             keep = min(keep, int(np.searchsorted(reached, options.top_p)) + 1)
         kept[order[keep:]] = 0.0
-    return kept / kept.sum()
-
-
-def draw(distribution: Float64Array, rng: np.random.RandomState) -> int:
-    """One symbol, by the very call that TFLearn makes, so that the same seed gives its text."""
-    return int(rng.multinomial(1, distribution).argmax())
+    kept /= kept.sum()
+    return kept

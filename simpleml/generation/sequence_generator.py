@@ -22,7 +22,7 @@ from simpleml.generation.text_stream import (
     GenerationOptions,
     RandomSource,
     TextStream,
-    accept_rows,
+    distributions_of,
 )
 from simpleml.models.artifact import Artifact, Card
 from simpleml.models.network_weights import Float32Array
@@ -176,9 +176,11 @@ class SequenceGenerator:
         """
         batch = Batch(self.network, self.window(stateful))
         slot = batch.join(self.vocabulary.encode(seed).indices)
+        probabilities: Float32Array
         while slot.reading:
             probabilities = batch.step([0])
-        return probabilities[0].copy()
+        distribution: Float32Array = probabilities[0]
+        return distribution
 
     def _stream(
         self,
@@ -193,7 +195,7 @@ class SequenceGenerator:
         checked = generation_options(size=size, temperature=temperature, **options)
         rng: RandomSource
         if random_state is None:
-            rng = np.random  # type: ignore[assignment]  # TFLearn draws from the module too
+            rng = np.random  # TFLearn draws from the module too
         elif isinstance(random_state, np.random.RandomState):
             rng = random_state
         else:
@@ -209,7 +211,8 @@ class SequenceGenerator:
         while stream.finish_reason is None:
             probabilities = batch.step([stream.last_symbol])
             if not slot.reading:
-                accept_rows(probabilities, [stream])
+                log_p, distributions = distributions_of(probabilities, [stream])
+                stream.accept(log_p[0], distributions[0])
                 yield stream
 
 

@@ -236,14 +236,17 @@ def _possible_stop(text: str, stops: Sequence[str]) -> int:
     return 0
 
 
-def accept_rows(probabilities: Float32Array, streams: Sequence[TextStream]) -> None:
-    """Draw the next symbol of each stream from its row of `probabilities` (S, V).
+def distributions_of(
+    probabilities: Float32Array, streams: Sequence[TextStream]
+) -> tuple[Float64Array, Float64Array]:
+    """What each stream draws from: log p and the distribution at its temperature, both (S, V).
 
     The arithmetic of all rows is done at once and is, row for row, that of a single one.
+
+    Args:
+        probabilities: (S, V), one row for each stream.
     """
     log_p = log_probabilities(probabilities)
-    # Greedy rows use log_p; a temperature of 1 keeps the shared product defined for them.
+    # A greedy stream does not look at the distribution; 1 keeps the shared product defined.
     temperatures = np.array([stream.options.temperature or 1.0 for stream in streams])
-    distributions = with_temperature(log_p, temperatures[:, None])
-    for row, stream in enumerate(streams):
-        stream.accept(log_p[row], distributions[row])
+    return log_p, with_temperature(log_p, temperatures[:, None])

@@ -36,8 +36,11 @@ from simpleml.models.vocabulary import Vocabulary
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RESERVED_NAMES = frozenset(
-    "v1 api docs static livez readyz healthz health metrics openapi.json models".split()
-)
+    (
+        "v1", "api", "docs", "static", "livez", "readyz", "healthz", "health", "metrics",
+        "openapi.json", "models",
+    )
+)  # fmt: skip
 DEFAULT_SEQ_MAXLEN = 25
 _LARGEST_WINDOW = 100_000
 

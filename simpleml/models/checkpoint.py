@@ -291,9 +291,13 @@ def read_placeholder_shape(path: Path | str, name: str = "InputData/X") -> tuple
                 continue
             for node_number, node in _fields(graph):
                 # every NodeDef starts with its name: field 1
-                if node_number == 1 and isinstance(node, bytes) and node[2:].startswith(wanted):
-                    if shape := _node_shape(node, wanted):
-                        return shape
+                if (
+                    node_number == 1
+                    and isinstance(node, bytes)
+                    and node[2:].startswith(wanted)
+                    and (shape := _node_shape(node, wanted))
+                ):
+                    return shape
     except OSError as error:
         raise CheckpointError(f"{path.name} cannot be read: {error.strerror}") from error
     except (ValueError, IndexError) as error:
@@ -376,13 +380,22 @@ def _build_block(pairs: list[tuple[bytes, bytes]]) -> bytes:
         if number % _RESTART_INTERVAL == 0:
             restarts.append(len(out))
         else:
-            shared = len(os.path.commonprefix([previous, key]))
+            shared = _shared_length(previous, key)
         out += _varint(shared) + _varint(len(key) - shared) + _varint(len(value))
         out += key[shared:] + value
         previous = key
     restarts = restarts or [0]
     out += struct.pack(f"<{len(restarts) + 1}I", *restarts, len(restarts))
     return bytes(out)
+
+
+def _shared_length(one: bytes, other: bytes) -> int:
+    length = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
 
 
 def _build_table(pairs: list[tuple[bytes, bytes]]) -> bytes:

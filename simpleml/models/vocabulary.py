@@ -24,6 +24,7 @@ OnUnknown = Literal["error", "nearest", "skip"]
 Level = Literal["char", "word"]
 
 _LARGEST_PICKLE_BYTES = 64 << 20
+_LISTED_UNKNOWN = 5
 
 # Typographic characters and the plain ones that texts more often hold, best first.
 _PLAIN: dict[str, tuple[str, ...]] = {
@@ -256,20 +257,21 @@ class Vocabulary:
             if not unicodedata.combining(part)
         )
         yield bare
-        for plain in _PLAIN.get(bare, ()):
-            yield plain
+        yield from _PLAIN.get(bare, ())
         for form in (symbol, compatible, bare):
             yield form.swapcase()
             yield form.lower()
             yield form.upper()
 
     def _unknown_error(self, unknown: list[tuple[int, str]]) -> UnknownCharactersError:
-        parts = []
-        for position, symbol in list(
-            dict((symbol, (p, symbol)) for p, symbol in unknown[::-1]).values()
-        )[::-1][:5]:
-            parts.append(f"{_describe(symbol)} at position {position}{self._suggestion(symbol)}")
-        more = len({symbol for _, symbol in unknown}) - len(parts)
+        first_places: dict[str, int] = {}
+        for position, symbol in unknown:
+            first_places.setdefault(symbol, position)
+        parts = [
+            f"{_describe(symbol)} at position {position}{self._suggestion(symbol)}"
+            for symbol, position in list(first_places.items())[:_LISTED_UNKNOWN]
+        ]
+        more = len(first_places) - len(parts)
         kind = "symbols" if self.level == "word" else "characters"
         message = f"The model does not know {'; '.join(parts)}"
         if more > 0:
@@ -322,7 +324,8 @@ def _symbols_in_order(loaded: object) -> list[str]:
             )
         if not 0 <= number < len(symbols):
             raise VocabularyError(
-                f"the index of {key!r} is {number}; {len(symbols)} symbols need 0 to {len(symbols) - 1}"
+                f"the index of {key!r} is {number}; "
+                f"{len(symbols)} symbols need 0 to {len(symbols) - 1}"
             )
         if symbols[number] is not None:
             raise VocabularyError(f"{symbols[number]!r} and {key!r} share the index {number}")

@@ -1,0 +1,73 @@
+# make serve   serve ML/ on http://0.0.0.0:8280            (HOST, PORT, WEB_CONCURRENCY, SIMPLEML_*)
+# make train   the training requirements, for python train.py
+# make test    everything that the tests need, then all tests
+# make lint    ruff and strict types
+# make bench   speed and memory beside TFLearn
+
+PYTHON ?= python3
+VENV   ?= .venv
+HOST   ?= 0.0.0.0
+PORT   ?= 8280
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
+
+.PHONY: serve train test lint bench clean
+.DELETE_ON_ERROR:
+
+serve: $(VENV)/.serve
+	@echo "Serving $${SIMPLEML_MODELS_DIR:-ML} on http://$(SHOWN):$(PORT)   (Ctrl-C stops it)"
+	@echo "Try:  curl 'http://$(SHOWN):$(PORT)/sherlock/g/My%20dear%20Watson%2C%20you%20will%20/200'"
+	@HOST=$(HOST) PORT=$(PORT) exec $(BIN)/gunicorn -t 300 app:app
+
+train: $(VENV)/.train
+
+test: $(VENV)/.dev $(VENV)/.system
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python bench/generate.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache artifacts
+
+# A stamp is younger than the lists it was installed from, so a second start installs nothing.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else \
+	  f"Python 3.11, 3.12 or 3.13 is needed; this is {v.major}.{v.minor}. Say which one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: required-serve.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing what serving needs (once; about a minute) …"
+	$(PIP) -r required-serve.txt
+	@touch $@
+
+$(VENV)/.train: required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing what training needs (once; some minutes) …"
+	$(PIP) -r required.txt
+	@touch $@
+
+$(VENV)/.dev: required-dev.txt required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+	@echo "Installing what the tests need (once; some minutes) …"
+	$(PIP) -r required-dev.txt
+	@touch $@
+
+$(VENV)/.bench: required-bench.txt required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+	$(PIP) -r required-bench.txt
+	@touch $@
+
+# A browser for the page's tests and nginx for the deployment's, where the system lacks them.
+$(VENV)/.system: | $(VENV)/.dev
+	@for pair in chromium:chromium nginx:nginx-light; do \
+	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "Installing$$missing …"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+	  else echo "Without$$missing the tests that need them are skipped."; fi; fi
+	@touch $@
