@@ -12,7 +12,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
 
-.PHONY: serve train test lint bench clean
+.PHONY: serve train test lint bench pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -71,3 +71,13 @@ $(VENV)/.system: | $(VENV)/.dev
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
 	  else echo "Without$$missing the tests that need them are skipped."; fi; fi
 	@touch $@
+
+# That the pins also resolve for the other Pythons. pip resolves for another version from wheels
+# alone; TFLearn has none (pure Python, needing numpy, six and pillow) and is left out.
+pins: $(VENV)/.dev
+	@for version in 3.12 3.13; do for list in required-serve.txt required-dev.txt; do \
+	  $(BIN)/python -c "import pathlib, re; seen = lambda n: [x for l in pathlib.Path(n).read_text().splitlines() \
+	    for x in (seen(l[3:]) if l.startswith('-r ') else [l])]; print('\n'.join(l for l in seen('$$list') \
+	    if l and l[0] != '#' and not l.startswith('tflearn')), 'six', 'pillow', sep='\n')" > $(VENV)/pins.txt; \
+	  $(PIP) --dry-run --python-version $$version --only-binary=:all: --target $(VENV)/pins \
+	    -r $(VENV)/pins.txt || exit 1; echo "$$list resolves for Python $$version"; done; done
