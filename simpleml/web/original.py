@@ -12,12 +12,15 @@ from werkzeug.routing import BaseConverter
 
 from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models.vocabulary import EncodedSeed
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
 from simpleml.web.service import Run, Service, describe
 from simpleml.web.streaming import event, event_stream, text_stream
 
 blueprint = Blueprint("original", __name__)
+
+_LEAST_LOGPROB = -9999.0
 
 
 class RestConverter(BaseConverter):
@@ -146,7 +149,22 @@ def result(
         body["truncated_by"] = run.generation.truncated_by
     if seed.changes:
         body["seed_changes"] = [one.to_json() for one in seed.changes]
+    if parameters.logprobs is not None:
+        body["logprobs"] = [_logprobs(one) for one in run.streams[0].logprobs]
     return body
+
+
+def _logprobs(symbol: SymbolLogprobs) -> dict[str, Any]:
+    return {
+        "symbol": symbol.symbol,
+        "logprob": _finite(symbol.logprob),
+        "top": [[other, _finite(logprob)] for other, logprob in symbol.top],
+    }
+
+
+def _finite(logprob: float) -> float:
+    """Rounded for sending; JSON has no word for the logarithm of 0."""
+    return round(max(logprob, _LEAST_LOGPROB), 4)
 
 
 def _chunks(run: Run, seed: str) -> Iterator[str]:
@@ -161,13 +179,24 @@ def _events(
     run: Run, generator: SequenceGenerator, parameters: GenerateParameters, seed: EncodedSeed
 ) -> Iterator[str]:
     generated: list[str] = []
+    sent = 0
     try:
         for pieces in run.news():
             if pieces is None:
                 yield ": ping\n\n"
-            elif pieces[0]:
+                continue
+            frame: dict[str, Any] = {"text": pieces[0]}
+            if parameters.logprobs is not None:
+                # The engine notes a symbol's log p before it shows the symbol, so what stands
+                # here covers the piece; with a stop string it may be ahead of the text.
+                news = run.streams[0].logprobs[sent:]
+                sent += len(news)
+                frame["logprobs"] = [_logprobs(one) for one in news]
+            if any(frame.values()):
                 generated.append(pieces[0])
-                yield event({"text": pieces[0]})
-        yield event(result(run, generator, parameters, seed, "".join(generated)), name="done")
+                yield event(frame)
+        done = result(run, generator, parameters, seed, "".join(generated))
+        done.pop("logprobs", None)
+        yield event(done, name="done")
     except SimpleMLError as error:
         yield event({"error": describe(error)}, name="error")

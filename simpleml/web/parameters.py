@@ -79,6 +79,10 @@ class GenerateParameters(Sampling):
     max_time_ms: Annotated[Integer, Field(ge=1, le=_LARGEST_TIME_MS)] | None = Field(
         None, description="Return what there is after so long."
     )
+    logprobs: Annotated[Integer, Field(ge=0, le=20)] | None = Field(
+        None,
+        description="Report log p of each symbol and of this many likeliest ones (JSON, events).",
+    )
 
     def options(self) -> GenerationOptions:
         """The engine's options. Raises InvalidValueError."""
@@ -92,6 +96,7 @@ class GenerateParameters(Sampling):
             random_state=self.random_state,
             stateful=self.stateful,
             stop=tuple(self.stop),
+            logprobs=self.logprobs,
         )
 
 
