@@ -342,7 +342,7 @@ def write_checkpoint(prefix: Path | str, tensors: Mapping[str, NDArray[Any]]) ->
     """
     data_path = Path(f"{prefix}.data-00000-of-00001")
     entries: dict[bytes, bytes] = {b"": _field(1, 1) + _field(3, _field(1, 1))}
-    zeros = [array.nbytes for array in tensors.values() if not array.any()]
+    zeros = [array.nbytes for array in tensors.values() if _only_zero_bytes(array)]
     with data_path.open("wb") as file:
         file.write(bytes(max(zeros, default=0)))
         for name in sorted(tensors, key=str.encode):
@@ -353,7 +353,7 @@ def write_checkpoint(prefix: Path | str, tensors: Mapping[str, NDArray[Any]]) ->
                 raise ValueError(f"{name} has dtype {array.dtype}, which a checkpoint cannot hold")
             data = array.astype(dtype, copy=False).tobytes()
             offset = 0
-            if array.any():
+            if not _only_zero_bytes(array):
                 offset = file.tell()
                 file.write(data)
             shape = b"".join(_field(2, _field(1, size)) for size in array.shape)
@@ -366,6 +366,11 @@ def write_checkpoint(prefix: Path | str, tensors: Mapping[str, NDArray[Any]]) ->
     with Path(f"{prefix}.index").open("wb") as file:
         file.write(_build_table(sorted(entries.items())))
         _sync(file)
+
+
+def _only_zero_bytes(array: NDArray[Any]) -> bool:
+    """Whether every byte of it is 0; minus zero has a bit set."""
+    return not array.any() and not (array.dtype.kind == "f" and bool(np.signbit(array).any()))
 
 
 def _sync(file: Any) -> None:
