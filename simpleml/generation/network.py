@@ -10,6 +10,7 @@ h' = tanh(c')·σ(o), with i, j, f, o = [x, h] @ matrix + bias.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -17,7 +18,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from simpleml.errors import InvalidValueError
 from simpleml.models.network_weights import FORGET_BIAS, Float32Array, NetworkWeights
@@ -234,7 +235,7 @@ class _GraphBuilder:
         """`rows` (M, K) times a constant (K, N); the rows are quantised in int8."""
         if not self.int8:
             return self.op("MatMul", rows, self.constant(name, matrix))
-        quantised, scales = quantise_columns(matrix)
+        quantised, scales = quantise_columns(matrix, weight_limit())
         return self.op(
             "MatMulIntegerToFloat",
             rows,
@@ -246,8 +247,35 @@ class _GraphBuilder:
         )
 
 
-def quantise_columns(matrix: Float32Array) -> tuple[NDArray[np.int8], Float32Array]:
-    """Round each column to int8 by a scale of its own: (K, N) → (K, N) int8, (N,) float32."""
-    scales = np.abs(matrix).max(axis=0) / 127.0
+def quantise_columns(
+    matrix: Float32Array, limit: int = 127
+) -> tuple[NDArray[np.int8], Float32Array]:
+    """Round each column to -limit … limit by a scale of its own: (K, N) → int8 (K, N), (N,)."""
+    scales = np.abs(matrix).max(axis=0) / limit
     scales[scales == 0.0] = 1.0
     return np.rint(matrix / scales).astype(np.int8), scales.astype(np.float32)
+
+
+@functools.cache
+def weight_limit() -> int:
+    """Largest int8 weight whose products this processor sums exactly: 127, or 63.
+
+    Without VNNI (AVX2 alone) two products of uint8 and int8 are added in 16 bits and saturate;
+    with weights of seven bits they cannot. Asked by a product with the largest values.
+    """
+    count = 8
+    nodes = [helper.make_node("MatMulInteger", ["rows", "matrix"], ["sums"])]
+    graph = helper.make_graph(
+        nodes,
+        "largest",
+        [helper.make_tensor_value_info("rows", TensorProto.UINT8, [1, count])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, [1, count])],
+        [numpy_helper.from_array(np.full((count, count), 127, np.int8), "matrix")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 9
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (sums,) = session.run(None, {"rows": np.full((1, count), 255, np.uint8)})
+    return 127 if (sums == 255 * 127 * count).all() else 63
