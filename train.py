@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
             return 0
-        return _train(chosen, name, options, given, arguments)
+        return _train(chosen, name, options, given)
     except SimpleMLError as error:
         print(f"train.py: {error.message}", file=sys.stderr)
         return 1
@@ -158,9 +158,8 @@ def _train(
     name: str,
     options: TrainingOptions,
     given: dict[str, Any],
-    arguments: list[str],
 ) -> int:
-    from simpleml.training.trainer import Interrupted, Trainer
+    from simpleml.training.trainer import InterruptedTrainingError, Trainer
 
     trainer = Trainer(
         chosen["text"],
@@ -173,17 +172,26 @@ def _train(
         encoding=chosen["encoding"],
         source=chosen["source"],
         tensorboard=chosen["tensorboard"],
-        command=shlex.join(["python", "train.py", *arguments]),
+        command=_command(chosen["text"], name, given),
     )
     if chosen["export_only"]:
         print(f"wrote {trainer.export_only()}")
         return 0
     try:
         trainer.run()
-    except Interrupted as stop:
+    except InterruptedTrainingError as stop:
         print(f"train.py: {stop.message}", file=sys.stderr)
         return 128 + stop.signal
     return 0
+
+
+def _command(text: Path, name: str, given: dict[str, Any]) -> str:
+    """The command for the model's card: without folders, which say nothing to others."""
+    words = ["python", "train.py", text.name, "--name", name]
+    for option, value in given.items():
+        flag = f"--{option.replace('_', '-')}"
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -62,9 +62,7 @@ def stateful_losses(learner: Any, piece: Array, rows: int, steps: int) -> Array:
     return losses
 
 
-def window_losses(
-    learner: Any, piece: Array, window: int, positions: Array, rows: int
-) -> Array:
+def window_losses(learner: Any, piece: Array, window: int, positions: Array, rows: int) -> Array:
     """Losses of the symbols at ``positions`` (each at least ``window``) from the window before."""
     losses = np.zeros(len(positions), np.float32)
     state = zero_state(learner.shape, rows)
@@ -84,6 +82,20 @@ def evaluate_stateful(
     """Mean loss of a stateful sweep over each of the contiguous ``pieces``."""
     losses = np.concatenate([stateful_losses(learner, piece, rows, steps) for piece in pieces])
     return Evaluation(float(losses.mean(dtype=np.float64)), len(losses))
+
+
+def evaluate_windows(
+    learner: Any, pieces: Sequence[Array], window: int, sample: int = 5_000
+) -> Evaluation:
+    """Mean loss from windows alone, at about ``sample`` evenly spread positions."""
+    every = max(1, sum(len(piece) for piece in pieces) // sample)
+    losses = []
+    for piece in pieces:
+        length = min(window, len(piece) - 1)
+        positions = np.arange(length, len(piece), every)
+        losses.append(window_losses(learner, piece, length, positions, rows=256))
+    joined = np.concatenate(losses)
+    return Evaluation(float(joined.mean(dtype=np.float64)), len(joined))
 
 
 def evaluate_both(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,6 +29,10 @@ class LearnerOptions:
     optimizer: OptimizerOptions = OptimizerOptions()
 
 
+GROUPS = ("parameters", "first", "second", "average")
+"""What the optimiser keeps of each parameter, in the order in which everything holds them."""
+
+
 @dataclass
 class LearnerState:
     """Everything that training changes, as float32 arrays on the host; ``updates`` counts."""
@@ -39,6 +43,17 @@ class LearnerState:
     average: list[Array]
     carried: list[Array]
     updates: int = 0
+
+    @property
+    def groups(self) -> tuple[list[Array], ...]:
+        """Parameters, both moments and the average, in the order of ``GROUPS``."""
+        return self.parameters, self.first, self.second, self.average
+
+    @classmethod
+    def of(cls, groups: Sequence[list[Array]], carried: list[Array], updates: int) -> LearnerState:
+        """From groups in the order of ``GROUPS``."""
+        parameters, first, second, average = groups
+        return cls(parameters, first, second, average, carried, updates)
 
     @classmethod
     def fresh(cls, parameters: Sequence[Array], carried: Sequence[Array]) -> LearnerState:
@@ -133,7 +148,7 @@ def _sum_of_losses(
 def _shards(rows: int, shards: int) -> list[slice]:
     shards = max(1, min(shards, rows))
     edges = [rows * number // shards for number in range(shards + 1)]
-    return [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def _join(states: list[list[Tensor]]) -> list[Tensor]:

@@ -28,39 +28,45 @@ class OptimizerOptions:
 
 
 def adamw(
-    parameters: Sequence[Tensor],
+    groups: Sequence[Sequence[Tensor]],
     gradients: Sequence[Tensor],
-    first: Sequence[Tensor],
-    second: Sequence[Tensor],
-    average: Sequence[Tensor],
-    learning_rate: Tensor,
-    correction1: Tensor,
-    correction2: Tensor,
-    average_decay: Tensor,
+    numbers: Sequence[Tensor],
     options: OptimizerOptions,
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
     """One update (Kingma and Ba, arXiv:1412.6980, algorithm 1), float32 throughout.
 
-    ``first`` and ``second`` are the moments, ``correction1`` = 1 - beta1^t and ``correction2``
-    likewise, ``average`` the averaged weights. Returns the new parameters, moments and average.
+    ``groups``: the parameters, their first and second moments, their moving average, each a list
+    in the parameters' order; the same comes back, new. ``numbers``: from ``step_numbers``.
     """
     from keras import ops
 
+    learning_rate, correction1, correction2, average_decay = numbers
     squares = [ops.sum(ops.square(gradient)) for gradient in gradients]
     norm = ops.sqrt(sum(squares[1:], squares[0]))
     scale = ops.minimum(1.0, options.clip_norm / (norm + 1e-6))
     new: tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]] = ([], [], [], [])
-    for value, gradient, one, two, mean in zip(
-        parameters, gradients, first, second, average, strict=True
-    ):
-        gradient = gradient * scale
-        one = options.beta1 * one + (1.0 - options.beta1) * gradient
-        two = options.beta2 * two + (1.0 - options.beta2) * ops.square(gradient)
-        change = (one / correction1) / (ops.sqrt(two / correction2) + options.epsilon)
+    for gradient, value, one, two, mean in zip(gradients, *groups, strict=True):
+        clipped = gradient * scale
+        first = options.beta1 * one + (1.0 - options.beta1) * clipped
+        second = options.beta2 * two + (1.0 - options.beta2) * ops.square(clipped)
+        change = (first / correction1) / (ops.sqrt(second / correction2) + options.epsilon)
         if len(value.shape) > 1:
             change = change + options.weight_decay * value
-        value = value - learning_rate * change
-        mean = average_decay * mean + (1.0 - average_decay) * value
-        for column, item in zip(new, (value, one, two, mean), strict=True):
+        moved = value - learning_rate * change
+        averaged = average_decay * mean + (1.0 - average_decay) * moved
+        for column, item in zip(new, (moved, first, second, averaged), strict=True):
             column.append(item)
     return new
+
+
+def step_numbers(
+    update: int, learning_rate: float, average_decay: float, options: OptimizerOptions
+) -> tuple[float, float, float, float]:
+    """What ``adamw`` wants to know of the step: learning rate, the corrections of both moments'
+    start at zero for update number ``update`` (from 1), decay of the average."""
+    return (
+        learning_rate,
+        1.0 - options.beta1**update,
+        1.0 - options.beta2**update,
+        average_decay,
+    )

@@ -26,9 +26,7 @@ from simpleml.models.network_weights import LayerWeights, NetworkWeights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensor = Any  # a tensor of whichever backend Keras runs on
-Lstm = Callable[
-    [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]
-]
+Lstm = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """One layer over a chunk: (inputs, kernel, recurrent, bias, hidden, cell) → (outputs, last hidden,
 last cell). ``inputs`` are tokens (T, B) int32 for the first layer (a row of ``kernel`` each), else
 (T, B, H); kernel (I, 4H), recurrent (H, 4H), bias (4H,) in the computing dtype; states (B, H)

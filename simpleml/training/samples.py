@@ -58,4 +58,4 @@ def _step(
 
 
 def _sigmoid(values: Array) -> Array:
-    return 0.5 * np.tanh(0.5 * values) + 0.5  # type: ignore[no-any-return]
+    return 0.5 * np.tanh(0.5 * values) + 0.5

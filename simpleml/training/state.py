@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from simpleml.errors import TrainingError
-from simpleml.training.learner import LearnerState
+from simpleml.training.learner import GROUPS, LearnerState
 from simpleml.training.recurrent import Array
 
 FORMAT = 1
-_GROUPS = ("parameters", "first", "second", "average", "carried")
+_STORED = (*GROUPS, "carried")
 
 
 @dataclass
@@ -40,7 +40,7 @@ def save_point(path: Path, point: SavedPoint) -> None:
         TrainingError: the disk is full or the folder not writable; what was there stands.
     """
     arrays: dict[str, Array] = {}
-    for group in _GROUPS:
+    for group in _STORED:
         for number, value in enumerate(getattr(point.learner, group)):
             arrays[f"{group}/{number}"] = value
     facts = {**point.facts, "format": FORMAT, "updates": point.learner.updates}
@@ -49,7 +49,7 @@ def save_point(path: Path, point: SavedPoint) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -68,7 +68,7 @@ def load_point(path: Path) -> SavedPoint:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
             facts = json.loads(bytes(data["facts"]).decode())
             groups = []
-            for group in _GROUPS:
+            for group in _STORED:
                 count = sum(name.startswith(f"{group}/") for name in data.files)
                 groups.append([data[f"{group}/{number}"] for number in range(count)])
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def load_point(path: Path) -> SavedPoint:
         raise TrainingError(f"{path} is no saved point of a training: {error}") from None
     if facts.get("format") != FORMAT:
         raise TrainingError(f"{path} was saved by another version of SimpleML: train anew")
-    return SavedPoint(LearnerState(*groups, updates=facts["updates"]), facts)
+    return SavedPoint(LearnerState.of(groups[:-1], groups[-1], facts["updates"]), facts)
 
 
 def storage_error(path: Path, error: OSError) -> TrainingError:

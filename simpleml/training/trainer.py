@@ -14,59 +14,44 @@ Try it::
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 import shutil
-import signal
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simpleml.errors import CorpusError, SimpleMLError, TrainingError
-from simpleml.models import words
+from simpleml.errors import SimpleMLError, TrainingError
 from simpleml.models.artifact import Card, check_name, find_artifact, read_artifact
-from simpleml.models.vocabulary import Vocabulary
 from simpleml.training import backends, machine, recurrent, schedule, state
-from simpleml.training.corpus import Part, Split, encode_characters, read_file, split_text
 from simpleml.training.evaluation import (
     Evaluation,
     evaluate_both,
     evaluate_stateful,
-    window_losses,
+    evaluate_windows,
 )
 from simpleml.training.export import export, prepare
 from simpleml.training.learner import LearnerOptions, LearnerState
+from simpleml.training.material import read_material
 from simpleml.training.optimizer import OptimizerOptions
 from simpleml.training.options import TrainingOptions, resumed
 from simpleml.training.progress import CSV_NAME, EpochRecord, Progress, duration, read_history
 from simpleml.training.recurrent import Array, NetworkShape
 from simpleml.training.samples import sample
+from simpleml.training.stopping import InterruptedTrainingError, StopRequest, stop_request
 from simpleml.training.streams import Chunks, StreamChunks, WindowChunks
 from simpleml.training.tflearn_meta import GraphSizes
 
-__all__ = ["Interrupted", "Trainer", "TrainingOptions", "TrainingResult"]
+__all__ = ["InterruptedTrainingError", "Trainer", "TrainingOptions", "TrainingResult"]
 
 SAVE_EVERY = 60.0  # seconds between saved points inside an epoch
 REPLAN_EVERY = 15.0  # seconds between new guesses of what --max-minutes leaves room for
 WINDOWS_MARGIN = 0.02  # nats by which windows must be better to become the card's mode
 STATE_FILE = Path("training") / "state.npz"
-
-
-class Interrupted(Exception):
-    """The run was asked to stop and did, after saving a point; ``signal`` is the number."""
-
-    def __init__(self, message: str, signal_number: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.signal = signal_number
+SAMPLE_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -139,41 +124,34 @@ class Trainer:
         self.folder = self.models_dir / name
         self._state_path = self.folder / STATE_FILE
         self._refuse_to_harm(resume, overwrite)
-        file = read_file(text, encoding)
         point = state.load_point(self._state_path) if resume else None
-        chosen = (options or TrainingOptions()).checked()
         if point is not None:
-            if point.facts["text_sha256"] != file.sha256:
-                raise TrainingError(
-                    f"cannot resume {name}: it was trained on another text (sha256 "
-                    f"{point.facts['text_sha256'][:12]}…, {file.path} has {file.sha256[:12]}…)"
-                )
-            chosen = resumed(point.facts["options"], given or {})
-        self._characters = len(file.text)
-        self._corpus = {
-            "file": file.path.name,
-            "sha256": file.sha256,
-            "characters": len(file.text),
-            "encoding": file.encoding,
-        }
-        if source:
-            self._corpus["source"] = source
-        self.options = chosen
-        self._read(file.text.lower() if chosen.lower else file.text)
-        self.options = chosen = _settled(chosen, len(self._training))
-        self.shape = NetworkShape(len(self.vocabulary), chosen.units, chosen.layers)
+            self.options = resumed(point.facts["options"], given or {})
+        else:
+            self.options = (options or TrainingOptions()).checked()
+        self.material = material = read_material(text, self.options, encoding, source)
+        if point is not None and point.facts["text_sha256"] != material.corpus["sha256"]:
+            raise TrainingError(
+                f"cannot resume {name}: it was trained on another text (sha256 "
+                f"{point.facts['text_sha256'][:12]}…, {text} has "
+                f"{material.corpus['sha256'][:12]}…)"
+            )
+        self._training = material.training
+        self._characters = material.corpus["characters"]
+        self.options = _settled(self.options, len(self._training))
+        self.shape = NetworkShape(len(material.vocabulary), self.options.units, self.options.layers)
+        self._check_disk()
+        self._chunks = self._make_chunks()
         self._point = point
         self._run = _Run(**point.facts["run"]) if point is not None else _Run()
-        self._random = np.random.default_rng(chosen.random_state)
+        self._random = np.random.default_rng(self.options.random_state)
         self._epoch_random = self._random.bit_generator.state
-        self._started = time.perf_counter()
-        self._stop: int | None = None
+        self._pace = self._make_pace(longer=point is not None and "epochs" in (given or {}))
+        self._began = time.perf_counter()
+        self._stop = StopRequest()
         self._learner: Any = None
         self._progress = progress or Progress(folder=self.folder, tensorboard=tensorboard)
         self._command = command
-        self._chunks = self._make_chunks()
-        self._notes = file.notes
-        self._check_disk()
 
     # --- before the first step ---
 
@@ -202,44 +180,6 @@ class Trainer:
                 f"{need / 1e6:,.0f} MB while it trains"
             )
 
-    def _read(self, text: str) -> None:
-        """Split and encode; sets ``vocabulary`` and the three parts."""
-        options = self.options
-        split = split_text(text, options.validation, options.validation_fraction)
-        self._split_words = split.describe
-        if options.level == "word":
-            tokens = words.tokenize(split.text("training"))
-            symbols = words.frequent_words(tokens, options.max_words)
-            self.vocabulary = Vocabulary(
-                symbols,
-                level="word",
-                lossless_words=True,
-                unknown_symbol=words.UNKNOWN,
-                lower=options.lower,
-            )
-        else:
-            self.vocabulary = Vocabulary.of(text, level="char", lower=options.lower)
-        if len(self.vocabulary) < 2:
-            raise CorpusError("the text holds one distinct symbol: there is nothing to learn")
-        self._training = np.concatenate(self._pieces(split, "training"))
-        self._selection = self._pieces(split, "selection")
-        self._validation = self._pieces(split, "validation")
-        self._validation_text = split.text("validation")
-        self._selection_characters = len(split.text("selection"))
-
-    def _pieces(self, split: Split, part: Part) -> list[Array]:
-        pieces = []
-        for first, last in split.spans(part):
-            piece = split.source[first:last]
-            if self.options.level == "char":
-                pieces.append(encode_characters(piece, self.vocabulary.index))
-            else:
-                index, unknown = self.vocabulary.index, self.vocabulary.unknown_index
-                pieces.append(
-                    np.array([index.get(t, unknown) for t in words.tokenize(piece)], np.int32)
-                )
-        return pieces
-
     def _make_chunks(self) -> Chunks:
         options = self.options
         assert options.batch_size is not None
@@ -248,6 +188,15 @@ class Trainer:
                 self._training, options.batch_size, options.seq_maxlen, options.redun_step
             )
         return StreamChunks(self._training, options.batch_size, options.steps)
+
+    def _make_pace(self, longer: bool) -> schedule.Pace:
+        """The plan of updates; ``longer`` when a resumed run got another number of epochs."""
+        assert self.options.epochs is not None
+        total = self.options.epochs * self._chunks.count
+        if longer:
+            self._run.progress = min(1.0, self._updates_done() / total)
+        minutes = self.options.max_minutes
+        return schedule.Pace(total, None if minutes is None else 60 * minutes)
 
     def _make_learner(self) -> Any:
         backend = backends.current()
@@ -289,33 +238,26 @@ class Trainer:
         """Train to the end.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM came; a point is saved and the message says how to go on.
+            InterruptedTrainingError: Ctrl-C or SIGTERM came; a point is saved, and the message
+                says how to go on.
             TrainingError: the disk is full, or the loss is no longer a number.
         """
-        with self._signals(), self._progress:
-            for note in self._notes:
+        with stop_request() as self._stop, self._progress:
+            for note in self.material.notes:
                 self._progress.note(f"{note} (the file itself is unchanged)")
-            prepare(
-                GraphSizes(
-                    self.shape.layers,
-                    self.shape.units,
-                    self.shape.vocabulary,
-                    self.options.seq_maxlen,
-                    0.5,
-                )
-            )
+            if self._point is None:
+                self._state_path.unlink(missing_ok=True)  # another run's, with --overwrite
+            prepare(GraphSizes(*self._sizes()))  # TFLearn begins to build the graph beside us
             self._learner = self._make_learner()
             history = read_history(self.folder / CSV_NAME) if self._run.epoch else []
-            total = self._planned_epochs() * self._chunks.count
             self._progress.start(
-                max(total, self._learner.updates + 1),
-                step=self._learner.updates,
+                self._pace.updates,
+                step=self._updates_done(),
                 history=[record for record in history if record.epoch <= self._run.epoch],
-                max_seconds=self._seconds_allowed(),
+                max_seconds=self._pace.seconds and self._pace.seconds - self._run.seconds,
             )
-            self._started = time.perf_counter() - self._run.seconds
-            reason = self._train()
-            return self._finish(reason)
+            self._began = time.perf_counter() - self._run.seconds
+            return self._finish(self._train())
 
     def export_only(self) -> Path:
         """Write the model from the last saved point's averaged weights, training nothing."""
@@ -329,82 +271,81 @@ class Trainer:
         """Epochs until the schedule, the patience or the time is at its end; says which."""
         run, options = self._run, self.options
         while run.progress < 1.0 - 1e-9:
-            if not self._train_epoch():
-                self._end_epoch()
-                return "the minutes are over" if options.max_minutes else "the schedule is over"
+            self._train_epoch()
             self._end_epoch()
             if run.epoch - run.best_epoch >= options.patience:
                 return f"no better epoch for {options.patience} epochs"
-        return "the schedule is over"
+        if self._updates_done() < self._pace.updates:
+            return f"the {options.max_minutes:g} minutes are over"
+        return "all epochs are done"
 
-    def _train_epoch(self) -> bool:
-        """Run the chunks left in this epoch; False when the schedule ended in it."""
-        run, chunks, learner = self._run, self._chunks, self._learner
-        options = self.options
-        assert options.learning_rate is not None
-        windows = options.recipe == "windows"
-        plan = schedule.Schedule(
-            options.learning_rate,
-            warmup=0 if windows else min(100, self._planned_epochs() * chunks.count // 10),
-            floor=1.0 if windows else 0.01,
-        )
-        horizon = 1.0 if windows else min(300.0, 0.05 * self._planned_epochs() * chunks.count)
+    def _train_epoch(self) -> None:
+        """Run the chunks left in this epoch, as far as the schedule goes."""
+        run, chunks = self._run, self._chunks
+        targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
+        every = backends.current().READ_EVERY
         pending: list[Any] = []
-        saved = planned = time.perf_counter()
-        began = time.perf_counter() - run.epoch_seconds
-        advance = self._advance()
+        saved = planned = self._elapsed()
+        began = saved - run.epoch_seconds
+        advance = self._pace.advance(run.progress, self._updates_done())
         while run.chunk < chunks.count and run.progress < 1.0 - 1e-9:
-            loss = learner.train(
-                *chunks.chunk(run.chunk),
-                *self._masks(),
-                plan.rate(run.progress, learner.updates),
-                schedule.average_decay(learner.updates, horizon),
-            )
+            pending.append(self._update())
             run.chunk += 1
             run.progress = min(1.0, run.progress + advance)
-            pending.append(loss)
-            now = time.perf_counter()
-            self._measure(now)
-            if len(pending) >= backends.current().READ_EVERY or run.chunk == chunks.count:
-                value = self._settle(pending)
-                self._progress.step(chunks.rows * (1 if windows else chunks.steps), value)
-            else:
-                self._progress.step(chunks.rows * (1 if windows else chunks.steps))
-            run.seconds, run.epoch_seconds = now - self._started, now - began
-            if options.max_minutes and now - planned > REPLAN_EVERY or self._steps_timed == 10:
-                planned, advance = now, self._advance()
-            if self._stop is not None or now - saved > SAVE_EVERY:
+            self._progress.step(targets, self._settle(pending) if len(pending) >= every else None)
+            run.seconds = now = self._elapsed()
+            run.epoch_seconds = now - began
+            self._pace.update_ended(now)
+            if self._pace.seconds and (now - planned > REPLAN_EVERY or self._pace.timed == 10):
+                planned, advance = now, self._pace.advance(run.progress, self._updates_done())
+            if self._stop.number is not None or now - saved > SAVE_EVERY:
                 self._settle(pending)
                 self._save()
-                saved = time.perf_counter()
-                if self._stop is not None:
-                    self._interrupted()
+                self._give_way()
+                saved = self._elapsed()
         self._settle(pending)
-        return run.chunk == chunks.count
+
+    def _update(self) -> Any:
+        """One update on the next chunk; returns its loss, perhaps still on the device."""
+        updates = self._learner.updates
+        windows = self.options.recipe == "windows"
+        horizon = 1.0 if windows else min(300.0, 0.05 * self._pace.updates)
+        return self._learner.train(
+            *self._chunks.chunk(self._run.chunk),
+            *self._masks(),
+            self._learning_rate(),
+            schedule.average_decay(updates, horizon),
+        )
+
+    def _learning_rate(self) -> float:
+        """Of the next update; TFLearn's recipe keeps it as it is."""
+        assert self.options.learning_rate is not None
+        if self.options.recipe == "windows":
+            return self.options.learning_rate
+        plan = schedule.Schedule(
+            self.options.learning_rate, warmup=min(100, self._pace.updates // 10)
+        )
+        return plan.rate(self._run.progress, self._learner.updates)
 
     def _end_epoch(self) -> None:
         """Judge the epoch on the selection slice, export it if it is the best, save a point."""
-        run, options, learner = self._run, self.options, self._learner
-        done = max(1, run.chunk)
+        run, learner, chunks = self._run, self._learner, self._chunks
+        targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
         selection = self._judge()
-        assert options.learning_rate is not None
         run.epoch += 1
         best = selection.nats < run.best
         if best:
             run.best, run.best_epoch = selection.nats, run.epoch
-        targets = self._chunks.rows * (1 if options.recipe == "windows" else self._chunks.steps)
         record = EpochRecord(
             epoch=run.epoch,
             step=learner.updates,
             seconds=run.seconds,
-            characters_per_second=done * targets / max(1e-9, run.epoch_seconds),
-            learning_rate=schedule.Schedule(options.learning_rate).rate(
-                run.progress, learner.updates
-            ),
-            loss=run.loss_sum / done,
+            characters_per_second=run.chunk * targets / max(1e-9, run.epoch_seconds),
+            learning_rate=self._learning_rate(),
+            loss=run.loss_sum / max(1, run.chunk),
             selection_nats=selection.nats,
-            validation_nats=None,
-            validation_bits=None,
+            validation_nats=None,  # the held-out part is measured once, at the end
+            validation_bits=self.material.bits_per_character(selection.nats, "selection"),
             best=best,
         )
         run.chunk, run.loss_sum, run.epoch_seconds = 0, 0.0, 0.0
@@ -412,13 +353,12 @@ class Trainer:
         learner.reset()
         if best:
             self._export(learner.parameters(), selection.nats)
-        run.seconds = time.perf_counter() - self._started
+        run.seconds = self._elapsed()
         self._save()
         self._progress.epoch_ended(record)
-        if options.sample_every and run.epoch % options.sample_every == 0:
+        if self.options.sample_every and run.epoch % self.options.sample_every == 0:
             self._show_samples()
-        if self._stop is not None:
-            self._interrupted()
+        self._give_way()
 
     def _begin_epoch(self) -> None:
         self._epoch_random = self._random.bit_generator.state
@@ -432,34 +372,30 @@ class Trainer:
         weights = read_artifact(paths).weights
         parameters, _ = recurrent.from_network_weights(weights)
         self._learner.set_average(parameters)
-        both = evaluate_both(
+        stateful, window = evaluate_both(
             self._learner,
-            self._validation,
+            self.material.validation,
             self.options.seq_maxlen,
             np.random.default_rng(0),
-            rows=self._evaluation_rows(),
             steps=self.options.steps,
         )
-        stateful, window = both
-        symbols = sum(len(piece) for piece in self._validation)
-        per_character = symbols / max(1, len(self._validation_text)) / math.log(2)
+        bits = self.material.bits_per_character(1.0, "validation")
         prefer_windows = window.nats < stateful.nats - WINDOWS_MARGIN
         chosen = window if prefer_windows else stateful
-        seconds = time.perf_counter() - self._started
+        seconds = self._elapsed()
+
+        def figures(found: Evaluation) -> dict[str, Any]:
+            return {
+                "nats": round(found.nats, 4),
+                "bits_per_character": round(found.nats * bits, 4),
+                "symbols": found.symbols,
+            }
+
         metrics = {
-            "held_out": self._split_words,
-            "stateful": {
-                "nats": round(stateful.nats, 4),
-                "bits_per_character": round(stateful.nats * per_character, 4),
-                "symbols": stateful.symbols,
-            },
-            "window": {
-                "nats": round(window.nats, 4),
-                "bits_per_character": round(window.nats * per_character, 4),
-                "symbols": window.symbols,
-            },
-            "nats": round(chosen.nats, 4),
-            "bits_per_character": round(chosen.nats * per_character, 4),
+            **figures(chosen),
+            "held_out": self.material.held_out,
+            "stateful": figures(stateful),
+            "window": figures(window),
             "selection_nats": round(self._run.best, 4),
         }
         card = self._card(metrics, stateful=not prefer_windows, reason=reason)
@@ -471,14 +407,14 @@ class Trainer:
             selection_nats=self._run.best,
             stateful=stateful,
             window=window,
-            bits_per_character=chosen.nats * per_character,
+            bits_per_character=chosen.nats * bits,
             seconds=seconds,
             reason=reason,
         )
         self._progress.note(
             f"done: {reason}. Best epoch {result.best_epoch} of {result.epochs}, in "
-            f"{duration(seconds)}. Held out ({self._split_words}): {stateful.nats:.4f} nats per "
-            f"symbol stateful, {window.nats:.4f} in windows of {self.options.seq_maxlen}; "
+            f"{duration(seconds)}. Held out ({self.material.held_out}): {stateful.nats:.4f} nats "
+            f"per symbol stateful, {window.nats:.4f} in windows of {self.options.seq_maxlen}; "
             f"{result.bits_per_character:.3f} bits per character."
         )
         return result
@@ -486,7 +422,7 @@ class Trainer:
     # --- parts of a step ---
 
     def _masks(self) -> tuple[Array, Array, Array | None, float]:
-        """For one chunk: keep (B, 1), outputs (L, B, H), recurrent (L, H, 4H) or None, its scale."""
+        """For a chunk: keep (B, 1), outputs (L, B, H), recurrent (L, H, 4H) or None, its scale."""
         options, random, rows = self.options, self._random, self._chunks.rows
         assert options.dropout is not None and options.weight_drop is not None
         windows = options.recipe == "windows"
@@ -521,27 +457,15 @@ class Trainer:
 
     def _judge(self) -> Evaluation:
         """The selection slice in the recipe's own mode."""
-        if self.options.recipe == "stateful":
-            return evaluate_stateful(
-                self._learner, self._selection, self._evaluation_rows(), self.options.steps
-            )
-        window = self.options.seq_maxlen
-        losses = []
-        for piece in self._selection:
-            positions = np.arange(min(window, len(piece) - 1), len(piece))
-            positions = positions[:: max(1, len(positions) * len(self._selection) // 5000)]
-            length = min(window, len(piece) - 1)
-            losses.append(window_losses(self._learner, piece, length, positions, rows=256))
-        joined = np.concatenate(losses)
-        return Evaluation(float(joined.mean(dtype=np.float64)), len(joined))
-
-    def _evaluation_rows(self) -> int:
-        return 64
+        options, pieces = self.options, self.material.selection
+        if options.recipe == "stateful":
+            return evaluate_stateful(self._learner, pieces, steps=options.steps)
+        return evaluate_windows(self._learner, pieces, options.seq_maxlen)
 
     def _show_samples(self) -> None:
-        seed_text = self.options.sample_seed or self._validation_text[:100]
+        seed_text = self.options.sample_seed or self.material.validation_text[:100]
         try:
-            seed = self.vocabulary.encode(seed_text, "nearest").indices or [0]
+            seed = self.material.vocabulary.encode(seed_text, "nearest").indices or [0]
         except SimpleMLError:
             seed = [0]
         parameters = self._learner.parameters()
@@ -550,52 +474,31 @@ class Trainer:
                 parameters,
                 self.shape,
                 seed,
-                200,
+                SAMPLE_LENGTH,
                 temperature,
                 np.random.default_rng(0),
-                never=self.vocabulary.unknown_index,
+                never=self.material.vocabulary.unknown_index,
             )
-            text = self.vocabulary.join(self.vocabulary.symbols[index] for index in indices)
+            text = self.material.vocabulary.join(
+                self.material.vocabulary.symbols[index] for index in indices
+            )
             self._progress.sample(temperature, text)
 
-    # --- time ---
+    def _elapsed(self) -> float:
+        """Seconds of training, earlier sessions included."""
+        return time.perf_counter() - self._began
 
-    def _planned_epochs(self) -> int:
-        assert self.options.epochs is not None
-        return self.options.epochs
+    def _updates_done(self) -> int:
+        return self._run.epoch * self._chunks.count + self._run.chunk
 
-    def _seconds_allowed(self) -> float | None:
-        minutes = self.options.max_minutes
-        return None if minutes is None else max(0.0, 60 * minutes - self._run.seconds)
-
-    _steps_timed = 0
-    _timed_from = 0.0
-
-    def _measure(self, now: float) -> None:
-        """Count updates and seconds, evaluation and export included, compilation not."""
-        self._steps_timed += 1
-        if self._steps_timed == 3:
-            self._timed_from = now
-
-    def _advance(self) -> float:
-        """How far one update moves on the schedule: to the epochs' or the minutes' end."""
-        run = self._run
-        done = run.epoch * self._chunks.count + run.chunk
-        left = max(1, self._planned_epochs() * self._chunks.count - done)
-        if self.options.max_minutes is not None and self._steps_timed > 5:
-            now = time.perf_counter()
-            per_step = (now - self._timed_from) / (self._steps_timed - 3)
-            budget = 60 * self.options.max_minutes
-            # What the last evaluation and export will take.
-            reserve = min(0.03 * budget + 2.0, 40.0)
-            remaining = budget - reserve - (now - self._started)
-            left = max(1, min(left, int(remaining / per_step)))
-        return (1.0 - run.progress) / left
+    def _sizes(self) -> tuple[int, int, int, int]:
+        shape = self.shape
+        return shape.layers, shape.units, shape.vocabulary, self.options.seq_maxlen
 
     # --- files ---
 
     def _export(self, parameters: Sequence[Array], selection_nats: float | None) -> None:
-        metrics: dict[str, Any] = {"held_out": self._split_words}
+        metrics: dict[str, Any] = {"held_out": self.material.held_out}
         if selection_nats is not None:
             metrics["selection_nats"] = round(selection_nats, 4)
         metrics["note"] = "still training: measured on a slice of the training part"
@@ -604,10 +507,7 @@ class Trainer:
     def _write(self, parameters: Sequence[Array], card: Card) -> None:
         weights = recurrent.to_network_weights(parameters, self.shape)
         card = dataclasses.replace(card, weights_sha256=weights.sha256())
-        try:
-            export(self.models_dir, self.name, weights, self.vocabulary, card)
-        except OSError as error:
-            raise state.storage_error(self.folder, error) from error
+        export(self.models_dir, self.name, weights, self.material.vocabulary, card)
 
     def _card(self, metrics: dict[str, Any], stateful: bool, reason: str | None = None) -> Card:
         import keras
@@ -627,64 +527,39 @@ class Trainer:
         return Card(
             layers=self.shape.layers,
             units=self.shape.units,
-            vocabulary_size=len(self.vocabulary),
+            vocabulary_size=len(self.material.vocabulary),
             seq_maxlen=self.options.seq_maxlen,
             level=self.options.level,
             stateful=stateful,
             lower=self.options.lower,
-            unknown_symbol=self.vocabulary.unknown_symbol,
+            unknown_symbol=self.material.vocabulary.unknown_symbol,
             metrics=metrics,
-            corpus=self._corpus,
+            corpus=self.material.corpus,
             training=training,
         )
 
     def _save(self) -> None:
         facts = {
-            "text_sha256": self._corpus["sha256"],
-            "vocabulary_sha256": hashlib.sha256(
-                json.dumps(self.vocabulary.symbols).encode()
-            ).hexdigest(),
+            "text_sha256": self.material.corpus["sha256"],
             "options": self.options.as_dict(),
             "run": dataclasses.asdict(self._run),
             "random": {"epoch": self._epoch_random, "now": self._random.bit_generator.state},
         }
         state.save_point(self._state_path, state.SavedPoint(self._learner.state(), facts))
 
-    # --- being stopped ---
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end the run after the chunk at work; a second one kills."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
+    def _give_way(self) -> None:
+        """End the run if a signal asked for it; what there is to save has just been saved."""
+        if self._stop.number is None:
             return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def stop(number: int, frame: object) -> None:
-            self._stop = number
-            print("stopping after this step; saving…", file=sys.stderr, flush=True)
-            for each in before:
-                signal.signal(each, signal.SIG_DFL)
-
-        for number in before:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _interrupted(self) -> None:
-        assert self._stop is not None
         model = (
             f"the model of epoch {self._run.best_epoch} is in {self.folder}"
             if self._run.best_epoch
             else "no epoch had ended yet, so there is no new model"
         )
-        raise Interrupted(
+        raise InterruptedTrainingError(
             f"stopped in epoch {self._run.epoch + 1}; {model}. Go on with the same command and "
             "--resume",
-            self._stop,
+            self._stop.number,
         )
 
 

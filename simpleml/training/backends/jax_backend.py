@@ -23,7 +23,7 @@ def prepare() -> None:
 
 def on_gpu() -> bool:
     """Whether JAX computes on a GPU (or TPU)."""
-    return jax.default_backend() != "cpu"
+    return bool(jax.default_backend() != "cpu")
 
 
 def default_shards() -> int:
@@ -45,7 +45,7 @@ def lstm(
     return outputs, outputs[-1].astype(jnp.float32), last_cell
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]
 def _lstm(projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor) -> Any:
     (outputs, last_cell), _ = _forward(projected, recurrent, hidden, cell)
     return outputs, last_cell
@@ -109,9 +109,8 @@ class Learner:
     def __init__(self, shape: NetworkShape, options: LearnerOptions, state: LearnerState) -> None:
         self.shape, self.options = shape, options
         self.updates = state.updates
-        self._groups = tuple(
-            [jnp.asarray(value) for value in group]
-            for group in (state.parameters, state.first, state.second, state.average)
+        self._groups: tuple[list[Tensor], ...] = tuple(
+            [jnp.asarray(value) for value in group] for group in state.groups
         )
         self._carried = [jnp.asarray(value) for value in state.carried]
         self._step = jax.jit(partial(_training_step, shape, options), donate_argnums=0)
@@ -135,10 +134,7 @@ class Learner:
             np.float32(value)
             for value in (
                 recurrent_scale,
-                learning_rate,
-                1.0 - options.beta1**self.updates,
-                1.0 - options.beta2**self.updates,
-                average_decay,
+                *optimizer.step_numbers(self.updates, learning_rate, average_decay, options),
             )
         ]
         self._groups, loss, self._carried = self._step(
@@ -168,7 +164,7 @@ class Learner:
     def state(self) -> LearnerState:
         """A copy of everything on the host, to be saved."""
         groups = [[np.array(value) for value in group] for group in self._groups]
-        return LearnerState(*groups, [np.array(value) for value in self._carried], self.updates)
+        return LearnerState.of(groups, [np.array(value) for value in self._carried], self.updates)
 
 
 def _training_step(
@@ -200,7 +196,7 @@ def _training_step(
         )
 
     (loss, after), gradients = jax.value_and_grad(loss_of, has_aux=True)(groups[0])
-    new = optimizer.adamw(groups[0], gradients, *groups[1:], *numbers[1:], options.optimizer)
+    new = optimizer.adamw(groups, gradients, numbers[1:], options.optimizer)
     return new, loss, after
 
 

@@ -18,9 +18,8 @@ from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import LearnerOptions, LearnerState
 from simpleml.training.recurrent import Array, NetworkShape, Tensor, project
 
-
-READ_EVERY = 1
-"""Updates between two readings of the loss: each waits for the device, which costs a CPU nothing."""
+READ_EVERY = 20 if tf.config.list_physical_devices("GPU") else 1
+"""Updates between two readings of the loss: each waits for the device."""
 
 
 def prepare() -> None:
@@ -62,7 +61,7 @@ def lstm(
     return outputs, tf.cast(outputs[-1], tf.float32), last_cell
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _lstm(projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor) -> Any:
     steps, rows, units = projected.shape[0], projected.shape[1], recurrent.shape[0]
     dtype = projected.dtype
@@ -124,8 +123,7 @@ class Learner:
         self.shape, self.options = shape, options
         self.updates = state.updates
         self._groups = [
-            [tf.Variable(value, trainable=False) for value in group]
-            for group in (state.parameters, state.first, state.second, state.average)
+            [tf.Variable(value, trainable=False) for value in group] for group in state.groups
         ]
         self._carried = [tf.constant(value) for value in state.carried]
         self._step = tf.function(self._training_step, autograph=False)
@@ -160,10 +158,7 @@ class Learner:
                 tf.constant(value, tf.float32)
                 for value in (
                     recurrent_scale,
-                    learning_rate,
-                    1.0 - options.beta1**self.updates,
-                    1.0 - options.beta2**self.updates,
-                    average_decay,
+                    *optimizer.step_numbers(self.updates, learning_rate, average_decay, options),
                 )
             ],
         )
@@ -197,7 +192,7 @@ class Learner:
     def state(self) -> LearnerState:
         """A copy of everything on the host, to be saved."""
         groups = [[value.numpy() for value in group] for group in self._groups]
-        return LearnerState(*groups, [value.numpy() for value in self._carried], self.updates)
+        return LearnerState.of(groups, [value.numpy() for value in self._carried], self.updates)
 
     def _training_step(
         self,
@@ -229,9 +224,7 @@ class Learner:
         return loss, after
 
     def _apply(self, gradients: list[Tensor], numbers: list[Tensor]) -> None:
-        new = optimizer.adamw(
-            *(self._groups[:1]), gradients, *self._groups[1:], *numbers, self.options.optimizer
-        )
+        new = optimizer.adamw(self._groups, gradients, numbers, self.options.optimizer)
         for group, values in zip(self._groups, new, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)

@@ -21,7 +21,7 @@ def prepare() -> None:
 
 def on_gpu() -> bool:
     """Whether PyTorch sees a GPU."""
-    return torch.cuda.is_available()
+    return bool(torch.cuda.is_available())
 
 
 def default_shards() -> int:
@@ -48,7 +48,7 @@ def lstm(
         inputs, kernel, bias = _vectors(inputs, kernel, bias)
     weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
     start = [value.detach().to(kernel.dtype)[None] for value in (hidden, cell)]
-    outputs, last_hidden, last_cell = torch._VF.lstm(  # type: ignore[attr-defined]
+    outputs, last_hidden, last_cell = torch._VF.lstm(
         inputs,
         start,
         weights,
@@ -82,10 +82,7 @@ class Learner:
         self.shape, self.options = shape, options
         self.updates = state.updates
         self._device = torch.device("cuda" if on_gpu() else "cpu")
-        self._groups = [
-            [self._tensor(value) for value in group]
-            for group in (state.parameters, state.first, state.second, state.average)
-        ]
+        self._groups = [[self._tensor(value) for value in group] for group in state.groups]
         self._carried = [self._tensor(value) for value in state.carried]
 
     def train(
@@ -117,18 +114,9 @@ class Learner:
         gradients = torch.autograd.grad(loss, parameters)
         options = self.options.optimizer
         with torch.no_grad():
-            self._groups = list(
-                optimizer.adamw(
-                    [value.detach() for value in parameters],
-                    gradients,
-                    *self._groups[1:],
-                    learning_rate,
-                    1.0 - options.beta1**self.updates,
-                    1.0 - options.beta2**self.updates,
-                    average_decay,
-                    options,
-                )
-            )
+            groups = [[value.detach() for value in parameters], *self._groups[1:]]
+            numbers = optimizer.step_numbers(self.updates, learning_rate, average_decay, options)
+            self._groups = list(optimizer.adamw(groups, gradients, numbers, options))
         self._carried = after
         return loss.detach()
 
@@ -163,7 +151,7 @@ class Learner:
     def state(self) -> LearnerState:
         """A copy of everything on the host, to be saved."""
         groups = [[_host(value) for value in group] for group in self._groups]
-        return LearnerState(*groups, [_host(value) for value in self._carried], self.updates)
+        return LearnerState.of(groups, [_host(value) for value in self._carried], self.updates)
 
     def _tensor(self, value: Any) -> Tensor:
         if isinstance(value, torch.Tensor):

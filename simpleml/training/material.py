@@ -1,0 +1,101 @@
+"""What a training learns from: a text, its alphabet, and its three parts as numbers.
+
+Knows the options that say how to cut and count; no network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simpleml.errors import CorpusError
+from simpleml.models import words
+from simpleml.models.vocabulary import Vocabulary
+from simpleml.training.corpus import Part, Split, encode_characters, read_file, split_text
+from simpleml.training.options import TrainingOptions
+from simpleml.training.recurrent import Array
+
+
+@dataclass(frozen=True)
+class Material:
+    """A text ready for training; every piece is contiguous text, (N,) int32."""
+
+    vocabulary: Vocabulary
+    training: Array
+    selection: list[Array]
+    validation: list[Array]
+    characters: dict[Part, int]
+    validation_text: str
+    held_out: str  # in words, for the card
+    corpus: dict[str, Any]  # for the card: file, sha256, characters, …
+    notes: tuple[str, ...]  # what was changed while reading
+
+    def bits_per_character(self, nats: float, part: Part) -> float:
+        """Nats per symbol as bits per character of the text; they differ for words."""
+        pieces = self.selection if part == "selection" else self.validation
+        symbols = sum(len(piece) for piece in pieces)
+        return nats / math.log(2) * symbols / max(1, self.characters[part])
+
+
+def read_material(
+    path: Path | str, options: TrainingOptions, encoding: str = "utf-8", source: str | None = None
+) -> Material:
+    """Read, split and encode a text as the options say.
+
+    Characters are those of the whole text, so that a held-out one is never unknown; words are
+    those of the training part.
+
+    Raises:
+        CorpusError: the text cannot be used; the message says what is wrong and where.
+    """
+    file = read_file(path, encoding)
+    text = file.text.lower() if options.lower else file.text
+    split = split_text(text, options.validation, options.validation_fraction)
+    if options.level == "word":
+        symbols = words.frequent_words(words.tokenize(split.text("training")), options.max_words)
+        vocabulary = Vocabulary(
+            symbols,
+            level="word",
+            lossless_words=True,
+            unknown_symbol=words.UNKNOWN,
+            lower=options.lower,
+        )
+    else:
+        vocabulary = Vocabulary.of(text, level="char", lower=options.lower)
+    if len(vocabulary) < 2:
+        raise CorpusError("the text holds one distinct symbol: there is nothing to learn")
+    corpus = {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "characters": len(file.text),
+        "encoding": file.encoding,
+    }
+    parts: tuple[Part, ...] = ("training", "selection", "validation")
+    return Material(
+        vocabulary=vocabulary,
+        training=np.concatenate(_pieces(split, "training", vocabulary)),
+        selection=_pieces(split, "selection", vocabulary),
+        validation=_pieces(split, "validation", vocabulary),
+        characters={part: sum(last - first for first, last in split.spans(part)) for part in parts},
+        validation_text=split.text("validation"),
+        held_out=split.describe,
+        corpus={**corpus, "source": source} if source else corpus,
+        notes=file.notes,
+    )
+
+
+def _pieces(split: Split, part: Part, vocabulary: Vocabulary) -> list[Array]:
+    index, unknown = vocabulary.index, vocabulary.unknown_index
+    pieces: list[Array] = []
+    for first, last in split.spans(part):
+        piece = split.source[first:last]
+        if vocabulary.level == "char":
+            pieces.append(encode_characters(piece, index))
+        else:
+            tokens = words.tokenize(piece)
+            pieces.append(np.array([index.get(token, unknown) for token in tokens], np.int32))
+    return pieces

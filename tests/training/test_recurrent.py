@@ -1,0 +1,207 @@
+"""The network: TFLearn's arithmetic, the same gradient and the same updates on every backend."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simpleml.training import recurrent
+from simpleml.training.learner import LearnerOptions, LearnerState
+from simpleml.training.recurrent import NetworkShape
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = NetworkShape(vocabulary=7, units=8, layers=3)
+ROWS, STEPS = 4, 6
+
+
+@pytest.fixture(scope="module")
+def backend() -> Any:
+    """The module for whichever backend the tests run on."""
+    from simpleml.training import backends
+
+    module = backends.current()
+    module.prepare()
+    return module
+
+
+def fresh(rows: int = ROWS) -> LearnerState:
+    random = np.random.default_rng(3)
+    parameters = recurrent.initial_parameters(SHAPE, random)
+    return LearnerState.fresh(parameters, recurrent.zero_state(SHAPE, rows))
+
+
+def chunk(rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    block = np.random.default_rng(4).integers(0, SHAPE.vocabulary, (STEPS + 1, rows))
+    return block[:-1].astype(np.int32), block[1:].astype(np.int32)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def tflearn_probabilities(weights: Any, tokens: np.ndarray) -> np.ndarray:
+    """TFLearn's BasicLSTMCell, written down again from its source: gates i, j, f, o, f + 1."""
+    inputs = np.eye(weights.output_bias.size)[tokens]  # (T, V) one-hot
+    for layer in weights.layers:
+        units = layer.bias.size // 4
+        h, c, outputs = np.zeros(units), np.zeros(units), []
+        for x in inputs:
+            i, j, f, o = np.split(np.concatenate([x, h]) @ layer.matrix + layer.bias, 4)
+            c = c * sigmoid(f + 1.0) + sigmoid(i) * np.tanh(j)
+            h = np.tanh(c) * sigmoid(o)
+            outputs.append(h)
+        inputs = np.array(outputs)
+    scores = inputs @ weights.output_matrix + weights.output_bias
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def test_probabilities_are_tflearns_for_the_same_weights(backend: Any) -> None:
+    state = fresh()
+    learner = backend.Learner(SHAPE, LearnerOptions(), state)
+    tokens, targets = chunk()
+    losses, _ = learner.losses(tokens, targets, recurrent.zero_state(SHAPE, ROWS))
+    weights = recurrent.to_network_weights(state.parameters, SHAPE)
+    for row in range(ROWS):
+        expected = tflearn_probabilities(weights, tokens[:, row])
+        given = expected[np.arange(STEPS), targets[:, row]]
+        np.testing.assert_allclose(np.exp(-losses[:, row]), given, atol=1e-5)
+
+
+def test_weights_in_tflearns_layout_come_back_unchanged() -> None:
+    parameters = fresh().parameters
+    weights = recurrent.to_network_weights(parameters, SHAPE)
+    assert weights.layers[0].matrix.shape == (7 + 8, 32)
+    assert weights.layers[1].matrix.shape == (8 + 8, 32)
+    np.testing.assert_allclose(weights.layers[0].bias, 0.0)  # forget bias 1 is TFLearn's to add
+    again, shape = recurrent.from_network_weights(weights)
+    assert shape == SHAPE
+    for one, other in zip(parameters, again, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_gradient_is_the_one_of_finite_differences(backend: Any) -> None:
+    """A step of the optimiser moves every parameter against the loss's slope."""
+    state = fresh()
+    tokens, targets = chunk()
+
+    def loss(parameters: list[np.ndarray]) -> float:
+        learner.set_average(parameters)
+        values, _ = learner.losses(tokens, targets, state.carried)
+        return float(values.mean(dtype=np.float64))
+
+    learner = backend.Learner(SHAPE, LearnerOptions(shards=2), state)
+    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
+    learner.train(tokens, targets, np.ones((ROWS, 1), np.float32), outputs, None, 1.0, 1e-3, 0.9)
+    # The first moment after one step is (1 - beta1) times the clipped gradient.
+    first = [value.astype(np.float64) / 0.1 for value in learner.state().first]
+    norm = np.sqrt(sum(float((value**2).sum()) for value in first))
+    assert norm < 1.0  # hence not clipped
+    random = np.random.default_rng(5)
+    for number, gradient in enumerate(first):
+        direction = random.normal(size=gradient.shape)
+        direction /= np.linalg.norm(direction)
+        shifted = []
+        for sign in (1, -1):
+            parameters = [value.copy() for value in state.parameters]
+            parameters[number] += (sign * 1e-2 * direction).astype(np.float32)
+            shifted.append(loss(parameters))
+        slope = (shifted[0] - shifted[1]) / 2e-2
+        assert slope == pytest.approx(float((gradient * direction).sum()), abs=3e-4)
+
+
+def test_cutting_the_rows_in_shards_changes_nothing(backend: Any) -> None:
+    tokens, targets = chunk()
+    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
+    results = []
+    for shards in (1, 3):
+        learner = backend.Learner(SHAPE, LearnerOptions(shards=shards), fresh())
+        keep = np.ones((ROWS, 1), np.float32)
+        loss = learner.train(tokens, targets, keep, outputs, None, 1.0, 1e-2, 0.5)
+        results.append((float(loss), learner.parameters(averaged=False), learner.state().carried))
+    assert results[0][0] == pytest.approx(results[1][0], abs=1e-5)
+    for one, other in zip(
+        results[0][1] + results[0][2], results[1][1] + results[1][2], strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=2e-3)  # Adam's first step divides by |g|
+
+
+def test_rows_that_are_reset_forget_and_the_others_carry_on(backend: Any) -> None:
+    tokens, targets = chunk()
+    state = fresh()
+    state.carried = [np.full_like(value, 0.3) for value in state.carried]
+    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
+    keep = np.array([[1], [0], [1], [0]], np.float32)
+    learner = backend.Learner(SHAPE, LearnerOptions(), state)
+    learner.train(tokens, targets, keep, outputs, None, 1.0, 0.0, 0.9)
+    carried = learner.state().carried
+    probe = backend.Learner(SHAPE, LearnerOptions(), state)
+    _, from_zero = probe.losses(tokens, targets, recurrent.zero_state(SHAPE, ROWS))
+    _, from_state = probe.losses(tokens, targets, state.carried)
+    for mixed, zero, kept in zip(carried, from_zero, from_state, strict=True):
+        np.testing.assert_allclose(mixed[1::2], np.asarray(zero)[1::2], atol=1e-5)
+        np.testing.assert_allclose(mixed[::2], np.asarray(kept)[::2], atol=1e-5)
+
+
+def test_index_v_is_no_symbol_and_adds_nothing(backend: Any) -> None:
+    state = fresh()
+    learner = backend.Learner(SHAPE, LearnerOptions(), state)
+    zeroed = [value.copy() for value in state.parameters]
+    zeroed[0][2] = 0.0  # a network for which symbol 2 is a zero vector
+    other = backend.Learner(SHAPE, LearnerOptions(), LearnerState.fresh(zeroed, state.carried))
+    tokens, targets = chunk()
+    tokens[3] = 2
+    expected, _ = other.losses(tokens, targets, state.carried)
+    tokens[3] = SHAPE.vocabulary
+    given, _ = learner.losses(tokens, targets, state.carried)
+    tokens_without_two = (tokens != 2).all(axis=0)
+    np.testing.assert_allclose(
+        given[:, tokens_without_two], expected[:, tokens_without_two], atol=1e-5
+    )
+
+
+UPDATES = """
+import json, numpy as np
+from simpleml.training import backends, recurrent
+from simpleml.training.learner import LearnerOptions, LearnerState
+shape = recurrent.NetworkShape(7, 8, 3)
+random = np.random.default_rng(0)
+backend = backends.current(); backend.prepare()
+state = LearnerState.fresh(recurrent.initial_parameters(shape, random),
+                           recurrent.zero_state(shape, 4))
+learner = backend.Learner(shape, LearnerOptions(), state)
+block = random.integers(0, 7, (10, 4)).astype(np.int32)
+for _ in range(20):
+    outputs = (random.random((3, 4, 8)) > 0.2).astype(np.float32) / np.float32(0.8)
+    mask = random.random((3, 8, 32)) > 0.2
+    loss = learner.train(block[:-1], block[1:], np.ones((4, 1), np.float32), outputs, mask, 1.25,
+                         1e-2, 0.9)
+print(json.dumps([float(loss), float(sum(np.abs(p).sum() for p in learner.parameters()))]))
+"""
+
+
+@pytest.mark.parametrize("other", ["jax", "torch"])
+def test_updates_are_the_same_on_every_backend(other: str) -> None:
+    if importlib.util.find_spec(other) is None:
+        pytest.skip(f"{other} is not installed")
+    results = []
+    for name in ("tensorflow", other):
+        done = subprocess.run(
+            [sys.executable, "-c", UPDATES],
+            env={**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+    assert results[0][0] == pytest.approx(results[1][0], abs=1e-4)
+    assert results[0][1] == pytest.approx(results[1][1], rel=1e-4)
