@@ -353,9 +353,10 @@ class Trainer:
         learner.reset()
         if best:
             self._export(learner.parameters(), selection.nats)
+        # In this order, so that a kill between two of them costs the epoch, not its line.
+        self._progress.epoch_ended(record)
         run.seconds = self._elapsed()
         self._save()
-        self._progress.epoch_ended(record)
         if self.options.sample_every and run.epoch % self.options.sample_every == 0:
             self._show_samples()
         self._give_way()
