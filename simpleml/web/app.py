@@ -7,7 +7,6 @@ Making an application reads the settings and nothing else: no model, no thread.
 
 from __future__ import annotations
 
-import logging
 import re
 import secrets
 import time
@@ -17,9 +16,12 @@ from flask import Flask, Response, g, request
 
 from simpleml.settings import Settings
 from simpleml.web.errors import register_error_handlers
+from simpleml.web.keys import guard
+from simpleml.web.metrics import Metrics
+from simpleml.web.request_log import RequestRecord, configure_logging
 from simpleml.web.service import Service
 
-_log = logging.getLogger("simpleml.requests")
+_CONVERTER = re.compile(r"<[a-z]+:")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -34,37 +36,53 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         SettingsError: a setting has a value it cannot have.
     """
     settings = settings or Settings.read(**given)
+    configure_logging()
     app = Flask("simpleml.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a seed may begin or end with a slash
-    app.extensions["simpleml"] = Service(settings)
+    service = app.extensions["simpleml"] = Service(settings)
+    metrics = app.extensions["simpleml_metrics"] = Metrics(service)
+    service.on_submit = metrics.watch
     register_error_handlers(app)
     _register_blueprints(app)
 
     @app.before_request
     def start() -> None:
-        g.started = time.perf_counter()
         given_id = request.headers.get("X-Request-Id", "")
-        g.request_id = given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8)
+        request_id = given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8)
+        g.record = RequestRecord(request.method, request_id)
+        if request.url_rule is not None:
+            g.record.route = _CONVERTER.sub("<", request.url_rule.rule)
+
+    guard(app, settings.api_keys)
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.get("request_id") or secrets.token_hex(8)
+        record: RequestRecord = g.record
+        record.status = response.status_code
+        response.headers["X-Request-Id"] = record.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
         allow_origin(response, settings.cors_origins)
+
+        def over() -> None:
+            record.seconds = time.monotonic() - record.started
+            metrics.record(record)
+            record.write()
+
+        response.call_on_close(over)
         return response
 
     return app
 
 
 def _register_blueprints(app: Flask) -> None:
-    from simpleml.web import original, probes
+    from simpleml.web import metrics, openai, original, probes
 
     app.url_map.converters["rest"] = original.RestConverter
-    app.register_blueprint(probes.blueprint)
-    app.register_blueprint(original.blueprint)
+    for module in (probes, metrics, openai, original):
+        app.register_blueprint(module.blueprint)
 
 
 def allow_origin(response: Response, origins: tuple[str, ...]) -> None:

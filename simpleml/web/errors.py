@@ -1,6 +1,6 @@
 """The one place where an exception becomes an answer. Never HTML, never a traceback.
 
-/v1 and JSON clients get {"error": {"message", "type", "param", "code"}}, others the message as text.
+/v1 and JSON clients get {"error": {"message", "type", "param", "code"}}, others its message alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simpleml.errors import (
     SimpleMLError,
     StoppingError,
 )
+from simpleml.web.request_log import current_record
 from simpleml.web.service import describe
 
 _log = logging.getLogger("simpleml")
@@ -33,6 +34,7 @@ def wants_json() -> bool:
 
 def error_response(error: SimpleMLError) -> Response:
     """An error as this request's client reads it."""
+    current_record().error_code = error.code
     if wants_json():
         body = json.dumps({"error": describe(error)}, ensure_ascii=False)
         response = Response(body, error.status, content_type="application/json; charset=utf-8")

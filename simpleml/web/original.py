@@ -7,20 +7,23 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.routing import BaseConverter
 
 from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
-from simpleml.models.vocabulary import EncodedSeed
+from simpleml.models.vocabulary import EncodedSeed, SeedChange
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
+from simpleml.web.request_log import current_record, load_model
 from simpleml.web.service import Run, Service, describe
 from simpleml.web.streaming import event, event_stream, text_stream
 
 blueprint = Blueprint("original", __name__)
 
 _LEAST_LOGPROB = -9999.0
+_HEADER_BYTES = 4000
+"""Proxies and clients refuse an answer whose headers take more than 8 KB or so."""
 
 
 class RestConverter(BaseConverter):
@@ -51,8 +54,7 @@ def generate_post(model: str) -> Response:
 @blueprint.get("/<model>")
 def card(model: str) -> Response:
     """The model's card."""
-    service: Service = current_app.extensions["simpleml"]
-    generator = service.load(model)
+    generator = load_model(model)
     described = {"model": model, **generator.card.to_json()}
     described["alphabet"] = list(generator.vocabulary.symbols)
     described["precision"] = generator.precision
@@ -79,16 +81,18 @@ def _is_integer(text: str) -> bool:
 def answer(model: str, values: dict[str, Any]) -> Response:
     """Check the values, generate, and answer in the form that the client asked for."""
     service: Service = current_app.extensions["simpleml"]
-    g.model = model
-    generator = service.load(model)
+    generator = load_model(model)
     parameters = parse(GenerateParameters, values)
     service.check_size(parameters.size)
     seed = service.encode(generator, parameters.seed, parameters.on_unknown)
     accepts = request.accept_mimetypes
-    as_events = "text/event-stream" in request.headers.get("Accept", "") or (
+    as_events = _names(accepts, "text/event-stream") or (
         parameters.stream and not _prefers(accepts, "text/plain")
     )
+    as_json = _prefers(accepts, "application/json")
     streaming = as_events or parameters.stream
+    if request.method == "HEAD":  # everything was checked; nothing is generated to be thrown away
+        return _head("event-stream" if as_events else "json" if as_json else "plain")
     seconds = parameters.max_time_ms / 1000 if parameters.max_time_ms else None
     run = service.generate(
         generator,
@@ -98,16 +102,16 @@ def answer(model: str, values: dict[str, Any]) -> Response:
         starts_blank=not parameters.seed or parameters.seed[-1].isspace(),
         seconds=seconds,
     )
-    g.run = run
+    current_record().run = run
     headers = {"X-Random-State": str(run.options.random_state)}
     if seed.changes:
-        headers["X-Seed-Changes"] = json.dumps([one.to_json() for one in seed.changes])
+        headers["X-Seed-Changes"] = changes_header(seed.changes)
     if as_events:
         return event_stream(_events(run, generator, parameters, seed), run, headers)
     if streaming:
         return text_stream(_chunks(run, parameters.seed), run, headers)
     (generated,) = run.wait()
-    if _prefers(accepts, "application/json"):
+    if as_json:
         return jsonify(result(run, generator, parameters, seed, generated))
     headers["X-Finish-Reason"] = run.streams[0].finish_reason or ""
     return Response(
@@ -118,11 +122,41 @@ def answer(model: str, values: dict[str, Any]) -> Response:
 def _prefers(accepts: Any, kind: str) -> bool:
     """Whether the client names this type and none of ours before it."""
     ours = ["text/plain", "application/json", "text/event-stream"]
-    return (
-        accepts.quality(kind) > 0
-        and bool(accepts)
-        and (kind in {value for value, _ in accepts} and accepts.best_match(ours) == kind)
-    )
+    return _names(accepts, kind) and accepts.best_match(ours) == kind
+
+
+def _names(accepts: Any, kind: str) -> bool:
+    """Whether the client names this very type, and not to exclude it."""
+    return any(value.lower() == kind and quality > 0 for value, quality in accepts)
+
+
+def _head(kind: str) -> Response:
+    content_type = {
+        "plain": "text/plain; charset=utf-8",
+        "json": "application/json",
+        "event-stream": "text/event-stream; charset=utf-8",
+    }[kind]
+    response = Response(content_type=content_type)
+    # The length of a text that was not generated is not known.
+    response.automatically_set_content_length = False
+    return response
+
+
+def changes_header(changes: list[SeedChange]) -> str:
+    """X-Seed-Changes: the changes as JSON, as many of them as a header can hold.
+
+    The JSON answer has all of them; where some are left out here the last entry says how many.
+    """
+    shown: list[str] = []
+    room = _HEADER_BYTES
+    for one in changes:
+        text = json.dumps(one.to_json())
+        room -= len(text) + 2
+        if room < 0:
+            shown.append(json.dumps({"more": len(changes) - len(shown)}))
+            break
+        shown.append(text)
+    return f"[{', '.join(shown)}]"
 
 
 def result(

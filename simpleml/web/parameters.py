@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import gevent
 from flask import request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from simpleml.errors import InvalidValueError, RequestTimeoutError
 from simpleml.generation.text_stream import GenerationOptions
 
 _LARGEST_TIME_MS = 3_600_000
+_SMALLEST_TEMPERATURE = 1e-100
+"""Below it the arithmetic overflows; what remains is what 0 means, the likeliest symbol."""
 
 
 def _no_boolean(value: Any) -> Any:
@@ -25,14 +27,30 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """5.0 is the whole number 5 in JSON."""
+    value = _no_boolean(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Integer = Annotated[int, BeforeValidator(_no_boolean)]
-Number = Annotated[float, BeforeValidator(_no_boolean)]
+def _not_denormal(value: float) -> float:
+    return value if value >= _SMALLEST_TEMPERATURE else 0.0
+
+
+# To be written after a field's bounds, so that the JSON schema knows the bounds.
+WHOLE = BeforeValidator(_whole)
+NUMBER = BeforeValidator(_no_boolean)
+
+Temperature = Annotated[float, Field(ge=0, le=1e6), NUMBER, AfterValidator(_not_denormal)]
+OnUnknownField = Literal["error", "nearest", "skip"]
+_StopString = Annotated[str, Field(min_length=1)]
+_StopList = Annotated[list[_StopString], Field(max_length=4)]
 Stop = Annotated[
-    list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list), Field(max_length=4)
+    _StopList, BeforeValidator(_as_list, json_schema_input_type=_StopString | _StopList)
 ]
 
 
@@ -41,16 +59,16 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
-    top_k: Annotated[Integer, Field(ge=0, le=2**31)] = Field(
+    top_k: Annotated[int, Field(ge=0, le=2**31), WHOLE] = Field(
         0, description="Keep the k likeliest symbols; 0 keeps all."
     )
-    top_p: Annotated[Number, Field(gt=0, le=1)] = Field(
+    top_p: Annotated[float, Field(gt=0, le=1), NUMBER] = Field(
         1.0, description="Keep the likeliest symbols that together reach this probability."
     )
-    min_p: Annotated[Number, Field(ge=0, le=1)] = Field(
+    min_p: Annotated[float, Field(ge=0, le=1), NUMBER] = Field(
         0.0, description="Drop symbols less likely than this part of the likeliest one."
     )
-    repetition_penalty: Annotated[Number, Field(gt=0, le=100)] = Field(
+    repetition_penalty: Annotated[float, Field(gt=0, le=100), NUMBER] = Field(
         1.0, description="More than 1 avoids the last 64 symbols, less than 1 seeks them."
     )
     stop: Stop = Field(
@@ -62,24 +80,26 @@ class GenerateParameters(Sampling):
     """Options of the original routes, as JSON fields or query options."""
 
     seed: str = Field("", description="What the text begins with; may be empty.")
-    size: Integer = Field(100, description="Characters to generate.", ge=1)
-    temp: Annotated[Number, Field(ge=0, le=1e6)] = Field(
+    size: Annotated[int, Field(ge=1), WHOLE] = Field(
+        100, description="Characters to generate (words, of a word-level model)."
+    )
+    temp: Temperature = Field(
         0.5, description="0 takes the likeliest character, 1 samples the network's distribution."
     )
-    random_state: Annotated[Integer, Field(ge=0, le=2**32 - 1)] | None = Field(
+    random_state: Annotated[int, Field(ge=0, le=2**32 - 1), WHOLE] | None = Field(
         None, description="The same request with the same number is the same text."
     )
-    on_unknown: Literal["error", "nearest", "skip"] = Field(
+    on_unknown: OnUnknownField = Field(
         "error", description="What happens to characters that the model does not know."
     )
     stateful: bool | None = Field(
         None, description="Carry the state on, or use windows; as the model's card says if absent."
     )
     stream: bool = Field(False, description="Send the text as it grows.")
-    max_time_ms: Annotated[Integer, Field(ge=1, le=_LARGEST_TIME_MS)] | None = Field(
+    max_time_ms: Annotated[int, Field(ge=1, le=_LARGEST_TIME_MS), WHOLE] | None = Field(
         None, description="Return what there is after so long."
     )
-    logprobs: Annotated[Integer, Field(ge=0, le=20)] | None = Field(
+    logprobs: Annotated[int, Field(ge=0, le=20), WHOLE] | None = Field(
         None,
         description="Report log p of each symbol and of this many likeliest ones (JSON, events).",
     )

@@ -9,13 +9,18 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 
 import gevent
 
-from simpleml.errors import InvalidValueError, PayloadTooLargeError, SimpleMLError
+from simpleml.errors import (
+    InvalidValueError,
+    PayloadTooLargeError,
+    SimpleMLError,
+    UnknownCharactersError,
+)
 from simpleml.generation.engine import Engine, Generation, new_streams
 from simpleml.generation.loader import ModelLoader
 from simpleml.generation.sequence_generator import SequenceGenerator
@@ -44,6 +49,8 @@ class Service:
             threads=settings.threads or default_threads(),
         )
         self.engine = Engine(max_rows=settings.max_rows, max_waiting=settings.max_waiting)
+        self.on_submit: Callable[[], None] = lambda: None
+        """Called when the engine has taken a request."""
 
     def load(self, name: str) -> SequenceGenerator:
         """The model of that name; loading happens in a native thread while others are served.
@@ -63,7 +70,7 @@ class Service:
         """Check a seed's length and turn it into indices.
 
         Raises:
-            PayloadTooLargeError, UnknownCharactersError.
+            PayloadTooLargeError, UnknownCharactersError: naming `param`.
         """
         if len(seed) > self.settings.max_seed:
             raise PayloadTooLargeError(
@@ -71,13 +78,17 @@ class Service:
                 "accepted.",
                 param=param,
             )
-        return generator.vocabulary.encode(seed, on_unknown)
+        try:
+            return generator.vocabulary.encode(seed, on_unknown)
+        except UnknownCharactersError as error:
+            error.param = param
+            raise
 
-    def check_size(self, size: int, param: str = "size") -> None:
-        """Raise InvalidValueError for a size of less than 1 or more than the limit."""
-        if not 1 <= size <= self.settings.max_size:
+    def check_size(self, size: int, param: str = "size", least: int = 1) -> None:
+        """Raise InvalidValueError for a size of less than `least` or more than the limit."""
+        if not least <= size <= self.settings.max_size:
             raise InvalidValueError(
-                f"{param} is {size}; it must be 1 to {self.settings.max_size}", param=param
+                f"{param} is {size}; it must be {least} to {self.settings.max_size}", param=param
             )
 
     def generate(
@@ -88,7 +99,7 @@ class Service:
         *,
         each: int = 1,
         streaming: bool = False,
-        starts_blank: bool = False,
+        starts_blank: bool | Sequence[bool] = False,
         seconds: float | None = None,
     ) -> Run:
         """Put a request into the engine.
@@ -96,6 +107,7 @@ class Service:
         Args:
             prompts: indices of each seed.
             each: texts for each prompt.
+            starts_blank: nothing, or white space, ends the prompt (every one, or each).
             seconds: until its deadline, at most the server's own.
 
         Raises:
@@ -103,9 +115,21 @@ class Service:
         """
         if options.random_state is None:
             options = replace(options, random_state=secrets.randbelow(2**32))
-        streams, seeds = new_streams(
-            generator, prompts, options, each=each, starts_blank=starts_blank
-        )
+        blanks = [starts_blank] * len(prompts) if isinstance(starts_blank, bool) else starts_blank
+        streams: list[TextStream] = []
+        seeds: list[Sequence[int]] = []
+        for prompt, blank in zip(prompts, blanks, strict=True):
+            # Text k has the random state of the first one, plus k.
+            state = ((options.random_state or 0) + len(streams)) % 2**32
+            texts, starts = new_streams(
+                generator,
+                [prompt],
+                replace(options, random_state=state),
+                each=each,
+                starts_blank=blank,
+            )
+            streams += texts
+            seeds += starts
         limit = self.settings.deadline
         wakeup = Wakeup()
         generation = self.engine.submit(
@@ -116,6 +140,7 @@ class Service:
             streaming=streaming,
             listener=wakeup.send,
         )
+        self.on_submit()
         return Run(generation, wakeup, options)
 
 
@@ -143,6 +168,8 @@ class Run:
     wakeup: Wakeup
     options: GenerationOptions
     """With the random_state that is used."""
+    complete: bool = False
+    """Whether what `news` yields now is the last."""
 
     def __enter__(self) -> Run:
         return self
@@ -212,6 +239,7 @@ class Run:
                 self._raise()
             if done or any(pieces):
                 quiet_since = time.monotonic()
+                self.complete = done
                 yield pieces
             if done:
                 return

@@ -1,0 +1,99 @@
+"""The JSON that the routes answer with, one type for each; /openapi.json is made from them too.
+
+The types of /v1 are in simpleml.web.openai_answers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+
+# pydantic reads TypedDict from here before Python 3.12
+from typing_extensions import TypedDict
+
+FinishReason = Literal["stop", "length"]
+
+
+class SeedChangeAnswer(TypedDict):
+    """A place of the seed that was mapped or dropped because the model does not know it."""
+
+    position: Annotated[int, Field(ge=0, description="In the seed as given, in characters.")]
+    original: str
+    replacement: Annotated[str, Field(description="Empty when it was dropped.")]
+
+
+class GenerateAnswer(TypedDict):
+    """A generated text with everything that is needed to have it again."""
+
+    model: str
+    seed: Annotated[str, Field(description="As given.")]
+    text: Annotated[str, Field(description="The seed as given and what follows it.")]
+    generated: Annotated[str, Field(description="What follows the seed.")]
+    finish_reason: FinishReason
+    random_state: Annotated[
+        int, Field(ge=0, lt=2**32, description="Drawn by the server when none was given.")
+    ]
+    seed_characters_used: Annotated[
+        int, Field(ge=0, description="Symbols of the seed that the network reads.")
+    ]
+    elapsed_ms: Annotated[float, Field(ge=0)]
+    truncated_by: NotRequired[
+        Annotated[Literal["time"], Field(description="The deadline cut the text.")]
+    ]
+    seed_changes: NotRequired[list[SeedChangeAnswer]]
+
+
+class CardAnswer(TypedDict):
+    """What is known of a model."""
+
+    model: str
+    layers: Annotated[int, Field(ge=1)]
+    units: Annotated[int, Field(ge=1)]
+    vocabulary_size: Annotated[int, Field(ge=1)]
+    seq_maxlen: Annotated[int, Field(ge=1, description="Characters of the window.")]
+    level: Literal["char", "word"]
+    stateful: Annotated[bool, Field(description="The state is carried on, unless asked otherwise.")]
+    lower: bool
+    unknown_symbol: str | None
+    metrics: Annotated[
+        dict[str, Any], Field(description="Validation nats and bits per character, how held out.")
+    ]
+    corpus: Annotated[dict[str, Any], Field(description="sha256, characters, source, licence.")]
+    training: dict[str, Any]
+    weights_sha256: str
+    notes: dict[str, Any]
+    alphabet: Annotated[list[str], Field(description="The symbols in index order.")]
+    precision: Literal["float32", "int8"]
+    mode: Literal["stateful", "window"]
+
+
+class ProbeAnswer(TypedDict):
+    """Whether the server is well."""
+
+    status: Literal["ok", "unavailable"]
+    reasons: NotRequired[list[str]]
+
+
+class HomeAnswer(TypedDict):
+    """What this server is and has."""
+
+    name: str
+    version: str
+    models: list[str]
+    links: dict[str, str]
+
+
+class ErrorDetails(TypedDict):
+    """What went wrong, in OpenAI's shape."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorAnswer(TypedDict):
+    """Every error."""
+
+    error: ErrorDetails

@@ -1,0 +1,73 @@
+"""API keys: who may call the server when SIMPLEML_API_KEYS names some.
+
+A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every route asks for it but the
+probes; a CORS preflight, which browsers send without credentials, passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from flask import Flask, request
+
+from simpleml.errors import AuthenticationError
+
+OPEN_BLUEPRINT = "probes"
+
+
+class Keys:
+    """The keys that are accepted, kept as hashes."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._digests = [_digest(key) for key in keys]
+
+    def __bool__(self) -> bool:
+        return bool(self._digests)
+
+    def accept(self, given: str) -> bool:
+        """Whether `given` is one of the keys, in a time that does not tell how near it came.
+
+        Hashes have one length, whatever was given; every key is compared, also after a match.
+        """
+        digest = _digest(given)
+        found = False
+        for known in self._digests:
+            found |= hmac.compare_digest(digest, known)
+        return found
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def given_keys(authorization: str, x_api_key: str) -> list[str]:
+    """The keys that a request's two headers carry."""
+    found = []
+    scheme, _, credentials = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        found.append(credentials.strip())
+    if x_api_key.strip():
+        found.append(x_api_key.strip())
+    return found
+
+
+def guard(app: Flask, accepted: tuple[str, ...]) -> None:
+    """Ask every request for a key before anything else is done for it."""
+    keys = Keys(accepted)
+    if not keys:
+        return
+
+    @app.before_request
+    def check() -> None:
+        if request.blueprint == OPEN_BLUEPRINT or request.method == "OPTIONS":
+            return
+        given = given_keys(
+            request.headers.get("Authorization", ""), request.headers.get("X-API-Key", "")
+        )
+        if not given:
+            raise AuthenticationError(
+                "This server asks for a key: Authorization: Bearer KEY, or X-API-Key: KEY."
+            )
+        if not any(keys.accept(one) for one in given):
+            raise AuthenticationError("The key is not one of this server's.")

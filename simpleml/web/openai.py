@@ -1,0 +1,367 @@
+"""/v1 as OpenAI's clients know it: models, completions, chat completions.
+
+    client = OpenAI(base_url="http://localhost:8280/v1", api_key="none")
+    client.completions.create(model="contes", prompt="le sultan ", max_tokens=200, seed=7)
+
+All texts of a request, n for each prompt, are rows of one request to the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from simpleml.errors import (
+    InvalidValueError,
+    ModelNotFoundError,
+    PayloadTooLargeError,
+    SimpleMLError,
+)
+from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.models.vocabulary import OnUnknown
+from simpleml.web.answers import FinishReason
+from simpleml.web.openai_answers import (
+    ChatChoice,
+    ChatChunkChoice,
+    CompletionChoice,
+    CompletionChunkChoice,
+    ModelAnswer,
+    ModelList,
+    Token,
+    TokenCursor,
+    Usage,
+    chat_logprobs,
+    completion_logprobs,
+    prompt_tokens,
+    usage,
+)
+from simpleml.web.openai_parameters import ChatParameters, CompletionParameters
+from simpleml.web.parameters import parse, read_json_object
+from simpleml.web.request_log import current_record, load_model
+from simpleml.web.service import Run, Service, describe
+from simpleml.web.streaming import event, event_stream
+
+_log = logging.getLogger("simpleml")
+
+blueprint = Blueprint("openai", __name__, url_prefix="/v1")
+
+
+@blueprint.get("/models")
+def models() -> Response:
+    """All models."""
+    answer: ModelList = {"object": "list", "data": [_model(name) for name in _names()]}
+    return jsonify(answer)
+
+
+@blueprint.get("/models/<path:model_id>")
+def model(model_id: str) -> Response:
+    """One model.
+
+    Raises:
+        ModelNotFoundError: there is none of that name.
+    """
+    names = _names()
+    if model_id not in names:
+        listed = f"There are: {', '.join(names)}." if names else "There are none yet."
+        raise ModelNotFoundError(f"There is no model {model_id[:64]!r}. {listed}", param="model")
+    current_record().model = model_id
+    return jsonify(_model(model_id))
+
+
+@blueprint.post("/completions")
+def completions() -> Response:
+    """Texts that go on from one or more prompts."""
+    service = _service()
+    parameters = parse(CompletionParameters, read_json_object(service.settings.body_timeout))
+    service.check_size(parameters.max_tokens, "max_tokens", least=0)
+    generator = load_model(parameters.model)
+    given = parameters.prompts()
+    _check_texts(service, len(given), parameters.n)
+    prompts = [_read_prompt(generator, one, parameters.on_unknown) for one in given]
+    return _answer(_Job(parameters, generator, prompts, _CompletionShape(), parameters.echo))
+
+
+@blueprint.post("/chat/completions")
+def chat_completions() -> Response:
+    """Texts that go on from the last user message."""
+    service = _service()
+    parameters = parse(ChatParameters, read_json_object(service.settings.body_timeout))
+    newer = parameters.max_completion_tokens is not None
+    service.check_size(parameters.size, "max_completion_tokens" if newer else "max_tokens")
+    generator = load_model(parameters.model)
+    _check_texts(service, 1, parameters.n)
+    prompt = _read_prompt(generator, parameters.prompt(), parameters.on_unknown, "messages")
+    return _answer(_Job(parameters, generator, [prompt], _ChatShape()))
+
+
+def _service() -> Service:
+    service: Service = current_app.extensions["simpleml"]
+    return service
+
+
+def _names() -> list[str]:
+    return _service().loader.names()
+
+
+def _model(name: str) -> ModelAnswer:
+    folder = _service().settings.models_dir / name
+    try:
+        created = int(folder.stat().st_mtime)
+    except OSError:  # deleted just now
+        created = 0
+    return {"id": name, "object": "model", "created": created, "owned_by": "simpleml"}
+
+
+def _check_texts(service: Service, prompts: int, n: int) -> None:
+    most = service.engine.max_rows
+    if prompts * n > most:
+        raise InvalidValueError(
+            f"The request asks for {prompts * n} texts at once (prompts: {prompts}, n: {n}); the "
+            f"server makes at most {most}.",
+            param="n" if n > 1 else "prompt",
+        )
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    text: str
+    """As the client gave it."""
+    indices: list[int]
+
+    @property
+    def ends_blank(self) -> bool:
+        """Whether a word may follow without a separator."""
+        return not self.text or self.text[-1].isspace()
+
+
+def _read_prompt(
+    generator: SequenceGenerator,
+    given: str | list[int],
+    on_unknown: OnUnknown,
+    param: str = "prompt",
+) -> _Prompt:
+    service = _service()
+    if isinstance(given, str):
+        return _Prompt(given, service.encode(generator, given, on_unknown, param).indices)
+    vocabulary = generator.vocabulary
+    if len(given) > service.settings.max_seed:
+        raise PayloadTooLargeError(
+            f"The {param} has {len(given)} tokens; at most {service.settings.max_seed} are "
+            "accepted.",
+            param=param,
+        )
+    for index in given:
+        if not 0 <= index < len(vocabulary):
+            raise InvalidValueError(
+                f"{param} holds the token {index}; the model's are 0 to {len(vocabulary) - 1}",
+                param=param,
+            )
+    return _Prompt(vocabulary.join(vocabulary.symbols[index] for index in given), given)
+
+
+class _CompletionShape:
+    """A completion's choices."""
+
+    id_prefix = "cmpl-"
+    object = "text_completion"
+    chunk_object = "text_completion"
+
+    def choice(
+        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason
+    ) -> CompletionChoice:
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": None if tokens is None else completion_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def piece(
+        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason | None
+    ) -> CompletionChunkChoice:
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": None if tokens is None else completion_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def opening(
+        self, index: int, echoed: str, tokens: list[Token] | None
+    ) -> CompletionChunkChoice | None:
+        """What comes before the first piece: the prompt, with echo."""
+        return self.piece(index, echoed, tokens, None) if echoed else None
+
+
+class _ChatShape:
+    """A chat completion's choices."""
+
+    id_prefix = "chatcmpl-"
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+
+    def choice(
+        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason
+    ) -> ChatChoice:
+        return {
+            "index": index,
+            "message": {"role": "assistant", "content": text, "refusal": None},
+            "logprobs": None if tokens is None else chat_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def piece(
+        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason | None
+    ) -> ChatChunkChoice:
+        return {
+            "index": index,
+            "delta": {"content": text} if text or reason is None else {},
+            "logprobs": None if tokens is None else chat_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def opening(self, index: int, echoed: str, tokens: list[Token] | None) -> ChatChunkChoice:
+        """What comes before the first piece: who speaks."""
+        return {
+            "index": index,
+            "delta": {"role": "assistant", "content": ""},
+            "logprobs": None,
+            "finish_reason": None,
+        }
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One checked request: what its answer is made of."""
+
+    parameters: CompletionParameters | ChatParameters
+    generator: SequenceGenerator
+    prompts: list[_Prompt]
+    shape: _CompletionShape | _ChatShape
+    echo: bool = False
+
+    @property
+    def reports_logprobs(self) -> bool:
+        asked = self.parameters.logprobs
+        return asked is not None and asked is not False
+
+    def echoed(self, index: int) -> str:
+        """What the text of that choice begins with."""
+        return self._prompt(index).text if self.echo else ""
+
+    def echoed_tokens(self, index: int) -> list[Token] | None:
+        if not self.reports_logprobs:
+            return None
+        return prompt_tokens(self.generator.vocabulary, self.echoed(index))
+
+    def cursor(self, index: int) -> TokenCursor:
+        return TokenCursor(
+            self.generator.vocabulary,
+            starts_blank=self._prompt(index).ends_blank,
+            offset=len(self.echoed(index)),
+        )
+
+    def usage(self, run: Run) -> Usage:
+        return usage(
+            sum(len(prompt.indices) for prompt in self.prompts), run.generation.symbols_generated
+        )
+
+    def _prompt(self, index: int) -> _Prompt:
+        return self.prompts[index // self.parameters.n]
+
+
+def _answer(job: _Job) -> Response:
+    parameters = job.parameters
+    run = _service().generate(
+        job.generator,
+        [prompt.indices for prompt in job.prompts],
+        parameters.options(job.generator.vocabulary),
+        each=parameters.n,
+        streaming=parameters.stream,
+        starts_blank=[prompt.ends_blank for prompt in job.prompts],
+    )
+    current_record().run = run
+    headers = {"X-Random-State": str(run.options.random_state)}
+    head = {
+        "id": job.shape.id_prefix + secrets.token_hex(12),
+        "object": job.shape.chunk_object if parameters.stream else job.shape.object,
+        "created": int(time.time()),
+        "model": job.generator.name,
+        "system_fingerprint": job.generator.card.weights_sha256,
+    }
+    if parameters.stream:
+        return event_stream(_frames(job, run, head), run, headers)
+    texts = run.wait()
+    body = {
+        **head,
+        **_truncation(run),
+        "choices": [_choice(job, run, index, text) for index, text in enumerate(texts)],
+        "usage": job.usage(run),
+    }
+    response = jsonify(body)
+    response.headers.update(headers)
+    return response
+
+
+def _choice(job: _Job, run: Run, index: int, text: str) -> CompletionChoice | ChatChoice:
+    tokens = job.echoed_tokens(index)
+    if tokens is not None:
+        tokens += job.cursor(index).advance(text, run.streams[index].logprobs, complete=True)
+    return job.shape.choice(index, job.echoed(index) + text, tokens, _reason(run, index))
+
+
+def _reason(run: Run, index: int) -> FinishReason:
+    return "stop" if run.streams[index].finish_reason == "stop" else "length"
+
+
+def _truncation(run: Run) -> dict[str, str]:
+    by = run.generation.truncated_by
+    return {"truncated_by": by} if by else {}
+
+
+def _frames(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
+    """The events of a stream, which ends with [DONE] or with an error."""
+    try:
+        yield from _chunks(job, run, head)
+        yield event("[DONE]")
+    except SimpleMLError as error:
+        yield event({"error": describe(error)})
+    except Exception:
+        _log.exception("a stream of model %s failed", run.model)
+        failure = SimpleMLError("Something went wrong in the server; its log says what.")
+        yield event({"error": describe(failure)})
+
+
+def _chunks(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
+    asked = job.parameters.stream_options
+    asked_usage = bool(asked and asked.include_usage)
+    rest: dict[str, Any] = {"usage": None} if asked_usage else {}
+    cursors = [job.cursor(index) for index in range(len(run.streams))]
+    for index in range(len(run.streams)):
+        opening = job.shape.opening(index, job.echoed(index), job.echoed_tokens(index))
+        if opening is not None:
+            yield event({**head, "choices": [opening], **rest})
+    for pieces in run.news():
+        if pieces is None:
+            yield ": ping\n\n"
+            continue
+        # A text's last piece is known to be the last when the whole request is over.
+        last = run.complete
+        for index, piece in enumerate(pieces):
+            if not piece and not last:
+                continue
+            tokens = None
+            if job.reports_logprobs:
+                drawn = run.streams[index].logprobs
+                tokens = cursors[index].advance(piece, drawn, complete=last)
+            reason = _reason(run, index) if last else None
+            choice = job.shape.piece(index, piece, tokens, reason)
+            yield event({**head, **_truncation(run), "choices": [choice], **rest})
+    if asked_usage:
+        yield event({**head, "choices": [], "usage": job.usage(run)})
