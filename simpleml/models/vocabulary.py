@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 from simpleml.errors import UnknownCharactersError, VocabularyError
 from simpleml.models import words
@@ -39,8 +41,18 @@ _PLAIN: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-class _NoCodeUnpickler(pickle.Unpickler):
-    """Loads the plain types of every protocol and looks up no class, no function."""
+class _NoCodeUnpickler(pickle._Unpickler):
+    """Loads the plain types of every protocol and looks up no class, no function.
+
+    It is the unpickler in Python because the one in C allocates what a file of ten bytes asks for:
+    a memo of 2**31 places, a bytearray of 2**40 bytes.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: load
+        for code, load in pickle._Unpickler.dispatch.items()
+        if code not in (*pickle.BYTEARRAY8, *pickle.NEXT_BUFFER, *pickle.READONLY_BUFFER)
+    }
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise VocabularyError(f"it asks for {module}.{name}; only a plain dictionary is read")
@@ -193,17 +205,16 @@ class Vocabulary:
         indices: list[int] = []
         changes: list[SeedChange] = []
         unknown: list[tuple[int, str]] = []
-        position = number = 0
+        positions = self._positions(seed, symbols)
+        number = 0
         while number < len(symbols):
-            symbol = symbols[number]
-            known = self.index.get(symbol)
+            symbol, position = symbols[number], positions[number]
+            original = self._cluster(symbols, number) if on_unknown == "nearest" else symbol
+            known = self.index.get(original)
             if known is not None:
                 indices.append(known)
-                position += len(symbol) + len(self.separator)
                 number += 1
                 continue
-            original = self._cluster(symbols, number) if on_unknown == "nearest" else symbol
-            taken = len(original) if self.level == "char" else 1
             if on_unknown == "error" and self.unknown_symbol is None:
                 unknown.append((position, symbol))
             else:
@@ -214,22 +225,30 @@ class Vocabulary:
                         replacement = (self.unknown_symbol,)
                 indices.extend(self.index[part] for part in replacement)
                 changes.append(SeedChange(position, original, "".join(replacement)))
-            position += len(original) + len(self.separator)
-            number += taken
+            number += 1 + len(original) - len(symbol)
         if unknown:
             raise self._unknown_error(unknown)
         return EncodedSeed(indices, changes)
 
+    def _positions(self, seed: str | Sequence[str], symbols: Sequence[str]) -> list[int]:
+        """Where each symbol begins in the seed, in characters."""
+        if isinstance(seed, str) and self.separator:
+            return [match.start() for match in re.finditer(r"\S+", seed)]
+        lengths = (len(symbol) + len(self.separator) for symbol in symbols)
+        return list(accumulate(lengths, initial=0))
+
     def _cluster(self, symbols: list[str], number: int) -> str:
-        """The symbol there with the combining marks after it that are not known either."""
-        cluster = symbols[number]
+        """The symbol there with the combining marks after it that are not known."""
+        end = number + 1
         while (
             self.level == "char"
-            and number + len(cluster) < len(symbols)
-            and unicodedata.combining(symbols[number + len(cluster)])
+            and end < len(symbols)
+            and len(symbols[end]) == 1
+            and unicodedata.combining(symbols[end])
+            and symbols[end] not in self.index
         ):
-            cluster += symbols[number + len(cluster)]
-        return cluster
+            end += 1
+        return "".join(symbols[number:end])
 
     def nearest(self, symbol: str) -> tuple[str, ...]:
         """Known symbols to read instead of an unknown one; () when nothing comes near."""
@@ -251,6 +270,7 @@ class Vocabulary:
         yield from _PLAIN.get(symbol, ())
         compatible = unicodedata.normalize("NFKC", symbol)
         yield compatible
+        yield symbol[:1]  # without the marks typed after it
         bare = "".join(
             part
             for part in unicodedata.normalize("NFKD", symbol)
