@@ -106,7 +106,12 @@ def parser() -> argparse.ArgumentParser:
         float,
         "minutes the whole run may take; the learning rate's decay is made to fit",
     )
-    _option(run, "--patience", int, "epochs without improvement before it stops")
+    _option(
+        run,
+        "--patience",
+        int,
+        "epochs without improvement, in the run's second half, before it stops",
+    )
     _option(run, "--batch-size", int, "rows of a batch; by default from the text's size")
     _option(run, "--steps", int, "time steps of a chunk (stateful recipe)")
     _option(run, "--redun-step", int, "symbols between two windows (windows recipe)")

@@ -52,6 +52,9 @@ REPLAN_EVERY = 15.0  # seconds between new guesses of what --max-minutes leaves 
 WINDOWS_MARGIN = 0.02  # nats by which windows must be better to become the card's mode
 STATE_FILE = Path("training") / "state.npz"
 SAMPLE_LENGTH = 200
+PATIENT_UNTIL = 0.5
+"""Progress before which a worse epoch does not count: with the learning rate still high and dropout
+still rising the score wavers, and gains most when the rate falls."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class _Run:
     loss_sum: float = 0.0
     best: float = math.inf
     best_epoch: int = 0
+    worse: int = 0  # epochs since the best one, those of the schedule's first half not counted
     epoch_seconds: float = 0.0  # of training in the epoch at work
 
 
@@ -273,7 +277,7 @@ class Trainer:
         while run.progress < 1.0 - 1e-9:
             self._train_epoch()
             self._end_epoch()
-            if run.epoch - run.best_epoch >= options.patience:
+            if run.worse >= options.patience:
                 return f"no better epoch for {options.patience} epochs"
         if self._updates_done() < self._pace.updates:
             return f"the {options.max_minutes:g} minutes are over"
@@ -335,7 +339,9 @@ class Trainer:
         run.epoch += 1
         best = selection.nats < run.best
         if best:
-            run.best, run.best_epoch = selection.nats, run.epoch
+            run.best, run.best_epoch, run.worse = selection.nats, run.epoch, 0
+        elif run.progress >= PATIENT_UNTIL or self.options.recipe == "windows":
+            run.worse += 1
         record = EpochRecord(
             epoch=run.epoch,
             step=learner.updates,

@@ -311,3 +311,15 @@ def test_a_window_is_judged_from_the_zero_state(learner: Any) -> None:
         window = piece[position - 25 : position + 1, None]
         alone = evaluation.stateful_losses(learner, window[:, 0], rows=1, steps=25)
         assert loss == pytest.approx(float(alone[-1]), abs=1e-4)
+
+
+def test_an_impossible_backend_is_named(text: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), str(text), "--models-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "KERAS_BACKEND": "theano"},
+    )
+    assert done.returncode == 1
+    assert "KERAS_BACKEND=theano" in done.stderr and "Traceback" not in done.stderr
