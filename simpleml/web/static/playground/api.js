@@ -1,0 +1,122 @@
+/** What the page asks of the server. Every failure is an ApiError that says what kind it is. */
+
+import { events } from "./stream.js";
+
+const KEY = "simpleml-key";
+
+export class ApiError extends Error {
+  /**
+   * @param {string} code as the server names it, or "offline" (no answer), "lost" (cut off)
+   * @param {string} message the server's own words
+   * @param {number} [status]
+   * @param {number} [retryAfter] seconds
+   */
+  constructor(code, message, status = 0, retryAfter = 0) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may well succeed a little later. */
+  get passing() {
+    const offline = this.code === "offline" || this.code === "lost";
+    return offline || [429, 502, 503].includes(this.status);
+  }
+}
+
+/** Asks the visitor for a key; set by the page. @type {() => Promise<string>} */
+let askForKey = async () => "";
+export const onKeyNeeded = (ask) => {
+  askForKey = ask;
+};
+
+/** Whether this tab calls with a key. */
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
+
+async function call(path, { body, signal, accept = "application/json" } = {}) {
+  for (;;) {
+    const headers = { Accept: accept };
+    const key = sessionStorage.getItem(KEY);
+    if (key) headers.Authorization = `Bearer ${key}`;
+    if (body) headers["Content-Type"] = "application/json";
+    let response;
+    try {
+      response = await fetch(path, {
+        method: body ? "POST" : "GET",
+        headers,
+        body: body && JSON.stringify(body),
+        signal,
+      });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError("offline", error.message);
+    }
+    if (response.ok) return response;
+    const failure = await toError(response);
+    if (response.status !== 401) throw failure;
+    const given = await askForKey();
+    if (!given) throw failure;
+    sessionStorage.setItem(KEY, given);
+  }
+}
+
+async function toError(response) {
+  const wait = Number(response.headers.get("Retry-After")) || 0;
+  const text = await response.text().catch(() => "");
+  try {
+    const { error } = JSON.parse(text);
+    return new ApiError(error.code ?? "other", error.message, response.status, wait);
+  } catch {
+    // a proxy in between, or an answer made for plain clients
+    return new ApiError("other", text.slice(0, 300), response.status, wait);
+  }
+}
+
+const address = (model) => `/${encodeURIComponent(model)}`;
+
+/** @returns {Promise<Array<{name: string, curve: boolean}>>} */
+export const models = async () => (await (await call("/api/models")).json()).models;
+
+/** A model's card; the server loads the model on the way, so that its first text comes at once. */
+export const card = async (model, signal) => (await call(address(model), { signal })).json();
+
+/** How a model reads a seed: {changes, symbols, window}. */
+export const encode = async (model, seed, signal) =>
+  (await call("/api/encode", { body: { model, seed }, signal })).json();
+
+/** @returns {Promise<{running: number, waiting: number}>} */
+export const queue = async () => (await call("/api/queue")).json();
+
+/** The training curve as a blob (an <img> could not send the key). */
+export const curve = async (model, signal) =>
+  (await call(`/api/models/${encodeURIComponent(model)}/training.png`, { signal })).blob();
+
+/**
+ * Generate and yield what the server sends; ends after `done`.
+ * @param {string} model
+ * @param {object} body the fields of POST /<model>
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<{name: string, data: any}>}
+ */
+export async function* generate(model, body, signal) {
+  const response = await call(address(model), {
+    body: { ...body, stream: true },
+    signal,
+    // Errors before the stream begins come as JSON.
+    accept: "text/event-stream, application/json;q=0.9",
+  });
+  try {
+    for await (const event of events(response)) {
+      if (event.name === "error") {
+        throw new ApiError(event.data.error.code ?? "other", event.data.error.message);
+      }
+      yield event;
+      if (event.name === "done") return;
+    }
+  } catch (error) {
+    if (error instanceof ApiError || error.name === "AbortError") throw error;
+    throw new ApiError("lost", error.message);
+  }
+  throw new ApiError("lost", "");
+}

@@ -1,0 +1,227 @@
+/** The page: what stands in the form becomes texts. */
+
+import * as api from "./api.js";
+import * as dialogs from "./dialogs.js";
+import { $, announce, h } from "./dom.js";
+import { examples } from "./examples.js";
+import { describe } from "./failures.js";
+import * as form from "./form.js";
+import * as i18n from "./i18n.js";
+import * as inspector from "./inspector.js";
+import { ModelPicker } from "./model-picker.js";
+import * as permalink from "./permalink.js";
+import * as preferences from "./preferences.js";
+import * as seedField from "./seed-field.js";
+import { Sheet } from "./sheet.js";
+import { visible } from "./symbols.js";
+
+const { tell } = i18n;
+
+/** @type {Sheet[]} */
+let sheets = [];
+const events = { changed, again: checked(again), goOn: checked(goOn) };
+
+await i18n.start();
+preferences.start();
+dialogs.start();
+api.onKeyNeeded(dialogs.askKey);
+seedField.start(() => $("controls").requestSubmit());
+form.start();
+
+const first = new ModelPicker("model", showModel, true);
+const second = new ModelPicker("model2", () => {}, false);
+
+/** Show what depends on the model. @param {any} card null while there is none */
+function showModel(card) {
+  seedField.setCard(card);
+  $("generate").disabled = !card;
+  if (!card) return;
+  tell($("size-unit"), card.level === "word" ? "size.unit.words" : "size.unit");
+  const choose = (text) => {
+    seedField.set(text);
+    $("seed").focus();
+  };
+  $("examples").replaceChildren(
+    tell(h("span", { class: "hint" }), "examples"),
+    ...examples(card).map((text) =>
+      h("button", { type: "button", class: "chip", onclick: () => choose(text) }, chipText(text)),
+    ),
+  );
+}
+
+/** An example on its button: its spaces as they are, its line ends as signs. */
+const chipText = (text) => (text.trim() ? text.trimEnd().split("\n").join(visible("\n")) : visible(text));
+
+/** Read the form and write. */
+async function write() {
+  const requests = await read();
+  if (!requests) return;
+  halt();
+  lay(requests.length);
+  for (const [index, { card, options }] of requests.entries()) {
+    sheets[index].write(card, seedField.value(), [options]);
+  }
+  reveal();
+}
+
+/**
+ * One request for each text of the layout, with the same dice.
+ * @returns {Promise<Array<{card: any, options: permalink.Options}> | null>}
+ */
+async function read(random_state) {
+  const options = { random_state: form.newRandomState(), ...form.options() };
+  if (random_state !== undefined) options.random_state = random_state;
+  const cards = [first.card];
+  if (form.layout() === "models") {
+    cards.push(second.card ?? (await second.choose(second.select.value)));
+  }
+  if (cards.includes(null)) return null;
+  const temperatures = form.temperatures();
+  return cards.flatMap((card) => temperatures.map((temp) => ({ card, options: { ...options, temp } })));
+}
+
+/** Put `count` empty sheets on the page. */
+function lay(count) {
+  inspector.hide();
+  $("empty").hidden = true;
+  sheets = Array.from({ length: count }, () => new Sheet(events));
+  $("sheet-list").replaceChildren(...sheets.map((sheet) => sheet.element));
+  $("sheet-list").dataset.count = String(count);
+}
+
+/** Stop everything that is being written. */
+function halt() {
+  for (const sheet of sheets) sheet.stop();
+}
+
+/** Bring the sheets into view where the form stands above them. */
+function reveal() {
+  const top = $("sheets").getBoundingClientRect().top;
+  if (top > 0.6 * innerHeight) $("sheets").scrollIntoView({ block: "start" });
+}
+
+/** Show what the state of the sheets changes elsewhere. @param {Sheet} sheet */
+function changed(sheet) {
+  if (!sheets.includes(sheet)) return;
+  const busy = sheets.some((one) => one.busy);
+  const halting = document.activeElement === $("stop-all");
+  const starting = document.activeElement === $("generate");
+  $("stop-all").hidden = !busy;
+  $("generate").hidden = busy;
+  if (halting && !busy) $("generate").focus();
+  if (starting && busy) $("stop-all").focus();
+  if (busy) return;
+  // The address always brings back what is on the page; with several texts each has its own link.
+  const single = sheets.length === 1 && sheet.state !== "failed";
+  history.replaceState(null, "", single ? `#${sheet.hash}` : location.pathname);
+}
+
+/** Write one text again with what the form says now. */
+async function again(sheet, sameDice) {
+  const index = sheets.indexOf(sheet);
+  const number = sameDice ? sheet.parts[0].random_state : form.newRandomState();
+  const requests = await read(number);
+  // With another layout in the form there may be no such text: the sheet's own settings then.
+  const own = { card: sheet.card, options: { ...sheet.parts[0].options, random_state: number } };
+  const { card, options } = (requests?.length === sheets.length && requests[index]) || own;
+  await sheet.write(card, seedField.value(), [options]);
+}
+
+/** Go on from a text with what the form says now, but at the text's own temperature. */
+async function goOn(sheet) {
+  const random_state = form.newRandomState();
+  const own = sheets.length > 1 || form.layout() === "temperatures";
+  const temp = own ? sheet.parts[0].options.temp : form.temperatures()[0];
+  await sheet.goOn({ ...form.options(), random_state, temp });
+}
+
+/** Let an action say which field keeps it from being done. */
+function checked(action) {
+  return async (...given) => {
+    $("form-problem").replaceChildren();
+    try {
+      await action(...given);
+    } catch (error) {
+      if (!(error instanceof form.FieldError)) throw error;
+      $("more").open ||= $("more").contains(error.field);
+      $("form-problem").textContent = error.message;
+      error.field.focus();
+    }
+  };
+}
+
+/** Write the text of a link again. @param {permalink.Recipe} recipe */
+async function replay(recipe) {
+  form.setLayout("one");
+  form.setOptions(recipe.parts[0]);
+  seedField.set(recipe.seed);
+  const card = first.card?.model === recipe.model ? first.card : await first.choose(recipe.model);
+  if (!card) return;
+  halt();
+  lay(1);
+  reveal();
+  announce(i18n.say("state.replaying"));
+  await sheets[0].write(card, recipe.seed, recipe.parts, recipe);
+}
+
+/** Follow the address, if it holds a link. @returns {boolean} whether a model was chosen */
+function follow() {
+  if (location.hash.length < 2 || location.hash === "#sheets") return false;
+  const recipe = permalink.read(location.hash);
+  if (!recipe) {
+    first.complain(tell(h("span"), "state.badlink"));
+    return false;
+  }
+  if (first.has(recipe.model)) {
+    replay(recipe);
+    return true;
+  }
+  form.setOptions(recipe.parts[0]);
+  seedField.set(recipe.seed);
+  first.choose(first.select.options[0].value).then(() => {
+    first.complain(
+      tell(h("strong"), "model.gone", { name: recipe.model }),
+      " ",
+      tell(h("span"), "model.other"),
+    );
+  });
+  return true;
+}
+
+$("controls").addEventListener("submit", (event) => {
+  event.preventDefault();
+  checked(write)();
+});
+$("stop-all").addEventListener("click", halt);
+$("surprise").addEventListener("change", () => {
+  $("sheet-list").classList.toggle("coloured", $("surprise").checked);
+  $("legend").hidden = !$("surprise").checked;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) halt();
+});
+window.addEventListener("hashchange", follow);
+window.addEventListener("scroll", inspector.follow, { passive: true });
+for (const radio of document.querySelectorAll("input[name=layout]")) {
+  radio.addEventListener("change", () => {
+    if (radio.value === "models" && !second.card && second.select.value) {
+      second.choose(second.select.value);
+    }
+  });
+}
+
+try {
+  const models = await api.models();
+  if (models.length) {
+    first.offer(models);
+    second.offer(models);
+    second.select.selectedIndex = Math.min(1, models.length - 1);
+    if (!follow()) first.choose(models[0].name);
+  } else {
+    first.complain(tell(h("span"), "model.none"));
+    $("generate").disabled = true;
+  }
+} catch (error) {
+  first.complain(...describe(error));
+}
+document.documentElement.dataset.ready = "true";

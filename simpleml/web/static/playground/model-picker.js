@@ -1,0 +1,84 @@
+/** A choice of models, with the card of the one that is chosen or what is wrong with it. */
+
+import * as api from "./api.js";
+import { $, h } from "./dom.js";
+import { describe } from "./failures.js";
+import { onLanguage, tell } from "./i18n.js";
+import * as modelCard from "./model-card.js";
+
+export class ModelPicker {
+  /**
+   * @param {string} id of the select; its problem is told in `<id>-problem`
+   * @param {(card: any) => void} onCard called with each card that came, null while there is none
+   * @param {boolean} showsCard
+   */
+  constructor(id, onCard, showsCard) {
+    this.select = $(id);
+    this.problem = $(`${id}-problem`);
+    this.onCard = onCard;
+    this.showsCard = showsCard;
+    this.card = null;
+    this.curves = new Set();
+    this.asked = new AbortController();
+    this.select.addEventListener("change", () => this.choose(this.select.value));
+    onLanguage(() => this.#showCard());
+  }
+
+  /** @param {Array<{name: string, curve: boolean}>} models */
+  offer(models) {
+    this.curves = new Set(models.filter((one) => one.curve).map((one) => one.name));
+    this.select.replaceChildren(
+      ...models.map((one) => h("option", { value: one.name }, one.name)),
+    );
+  }
+
+  /** Whether a model of that name can be chosen. @param {string} name */
+  has(name) {
+    return [...this.select.options].some((one) => one.value === name);
+  }
+
+  /** Say what is wrong with the choice. */
+  complain(...parts) {
+    this.problem.replaceChildren(...parts);
+  }
+
+  /**
+   * Choose a model and read its card.
+   * @param {string} name
+   * @returns {Promise<any>} the card, null where it cannot be had
+   */
+  async choose(name) {
+    this.select.value = name;
+    this.asked.abort();
+    const asked = (this.asked = new AbortController());
+    this.card = null;
+    this.complain();
+    this.onCard(null);
+    if (this.showsCard) tell($("card-figure"), "model.reading");
+    try {
+      this.card = await api.card(name, asked.signal);
+    } catch (error) {
+      if (asked.signal.aborted) return null; // another one was chosen meanwhile
+      this.complain(...describe(error));
+    }
+    this.#showCard();
+    this.onCard(this.card);
+    return this.card;
+  }
+
+  #showCard() {
+    if (!this.showsCard) return;
+    $("card").hidden = !this.card;
+    if (!this.card) return;
+    tell($("card-figure"), "");
+    $("card-figure").textContent = modelCard.figure(this.card);
+    const body = $("card-body");
+    body.replaceChildren(...modelCard.facts(this.card));
+    if (this.curves.has(this.card.model)) {
+      modelCard.curve(this.card.model, this.asked.signal).then(
+        (figure) => body.append(figure),
+        () => {}, // the card is whole without its picture
+      );
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The seed: a text area over a copy of its text in which unknown characters are marked, and a list
+ * of what they become. The server says what it would replace; what it says is shown as one types.
+ */
+
+import * as api from "./api.js";
+import { $, h } from "./dom.js";
+import { tell } from "./i18n.js";
+import { visible } from "./symbols.js";
+
+const PAUSE = 120; // milliseconds without typing before the server is asked
+const MOST_LISTED = 6;
+
+let model = "";
+let unknownSymbol = null;
+let level = "char";
+let timer = 0;
+let asked = new AbortController();
+/** @type {Array<{position: number, original: string, replacement: string}>} */
+let changes = [];
+let read = { symbols: 0, window: null };
+
+/** Bring the field to life. @param {() => void} submit what Ctrl + Enter does */
+export function start(submit) {
+  const field = $("seed");
+  field.addEventListener("input", () => {
+    changes = [];
+    mark();
+    check(PAUSE);
+  });
+  field.addEventListener("scroll", () => {
+    $("seed-marks").scrollTop = field.scrollTop;
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      submit();
+    }
+  });
+}
+
+/** The seed; halves of characters, which no server could read, are made whole. */
+export const value = () => $("seed").value.toWellFormed?.() ?? $("seed").value;
+
+/** @param {string} text */
+export function set(text) {
+  $("seed").value = text;
+  changes = [];
+  mark();
+  check(0);
+}
+
+/** Read the seed as another model does. @param {any} card */
+export function setCard(card) {
+  model = card?.model ?? "";
+  unknownSymbol = card?.unknown_symbol ?? null;
+  level = card?.level ?? "char";
+  check(0);
+}
+
+function check(pause) {
+  clearTimeout(timer);
+  asked.abort();
+  if (!model) return;
+  timer = setTimeout(async () => {
+    asked = new AbortController();
+    const limit = Number(document.body.dataset.maxSeed);
+    const length = [...value()].length;
+    if (length > limit) return showTooLong(length, limit);
+    try {
+      const answer = await api.encode(model, value(), asked.signal);
+      changes = answer.changes;
+      read = answer;
+      mark();
+      list();
+    } catch {
+      // Writing does not need this answer, and says itself when the server is away.
+    }
+  }, pause);
+}
+
+/** Draw the text again with its unknown places marked. */
+function mark() {
+  const characters = [...value()];
+  const pieces = [];
+  let from = 0;
+  for (const { position, original } of changes) {
+    const to = position + [...original].length;
+    pieces.push(
+      characters.slice(from, position).join(""),
+      h("mark", {}, characters.slice(position, to).join("")),
+    );
+    from = to;
+  }
+  // An area's last empty line has a height only if something stands on it.
+  $("seed-marks").replaceChildren(...pieces, `${characters.slice(from).join("")}\u200b`);
+  $("seed-marks").scrollTop = $("seed").scrollTop;
+}
+
+function showTooLong(count, limit) {
+  $("seed-changes").replaceChildren(
+    tell(h("p", { class: "problem" }), "seed.long", { count, limit }),
+  );
+}
+
+/** Say what becomes of each unknown character, each kind once. */
+function list() {
+  const kinds = new Map(changes.map((one) => [one.original, one.replacement]));
+  const items = [...kinds].slice(0, MOST_LISTED).map(([original, replacement]) => {
+    const key =
+      replacement === ""
+        ? "seed.dropped"
+        : replacement === unknownSymbol
+          ? "seed.unknown"
+          : "seed.becomes";
+    const values = { original: `“${visible(original)}”`, replacement: `“${visible(replacement)}”` };
+    return tell(h("li"), key, values);
+  });
+  if (kinds.size > MOST_LISTED) {
+    items.push(tell(h("li"), "seed.more", { count: kinds.size - MOST_LISTED }));
+  }
+  const shown = [];
+  if (items.length) {
+    shown.push(tell(h("p"), "seed.changes"), h("ul", {}, ...items));
+  }
+  if (level === "char" && read.window && read.symbols > read.window) {
+    shown.push(tell(h("p", { class: "hint" }), "seed.window", { window: read.window }));
+  }
+  $("seed-changes").replaceChildren(...shown);
+}

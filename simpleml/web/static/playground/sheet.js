@@ -1,0 +1,341 @@
+/**
+ * One text on the page and everything that can be done with it.
+ *
+ *     waiting → writing → done | stopped | failed
+ *         ↖ retrying ↙    (busy, restarting, connection lost: the text is kept)
+ *
+ * The page draws the random number itself, so a request that was cut off can be made again: it
+ * gives the same text, of which the part that is there already is passed over.
+ */
+
+import * as api from "./api.js";
+import { CellReader } from "./cells.js";
+import { announce, h } from "./dom.js";
+import { copyBy, showCode, showLink } from "./dialogs.js";
+import { describe } from "./failures.js";
+import { say, tell, tellAttribute } from "./i18n.js";
+import * as permalink from "./permalink.js";
+import { TextView } from "./text-view.js";
+
+const ALTERNATIVES = 5; // how many of the likeliest symbols are asked for
+const PAUSES = [1, 2, 4, 8, 15, 30]; // seconds before each new attempt; the last one repeats
+const QUEUE_AFTER = 700; // milliseconds without a first character before the queue is shown
+
+export class Sheet {
+  /**
+   * @param {object} events
+   * @param {(sheet: Sheet) => void} events.changed after each change of state
+   * @param {(sheet: Sheet, sameDice: boolean) => void} events.again
+   * @param {(sheet: Sheet) => void} events.goOn
+   */
+  constructor(events) {
+    this.events = events;
+    this.state = "waiting";
+    /**
+     * One for each request: what it said, the cell that it began at, and the length that brings
+     * its text back (less than what it said if it was stopped).
+     * @type {Array<{options: permalink.Options, from: number, size: number}>}
+     */
+    this.parts = [];
+    this.abort = new AbortController();
+    this.element = h("article", { class: "sheet" });
+    this.#build();
+  }
+
+  /** Whether it waits for the server or writes. */
+  get busy() {
+    return ["waiting", "writing", "retrying"].includes(this.state);
+  }
+
+  /**
+   * Write a text, from an empty sheet.
+   * @param {any} card of the model
+   * @param {string} seed
+   * @param {permalink.Options[]} parts one request after the other
+   * @param {permalink.Recipe | null} [link] where the parts come from, to compare with
+   */
+  async write(card, seed, parts, link = null) {
+    this.abort.abort();
+    this.card = card;
+    this.seed = seed;
+    this.parts = [];
+    this.view.begin(card.model, seed);
+    this.#tellNotice("");
+    for (const options of parts) {
+      await this.#part(options);
+      if (this.state !== "done") return;
+    }
+    if (link) this.#compare(link);
+  }
+
+  /** Go on from the text. @param {permalink.Options} options */
+  async goOn(options) {
+    this.#tellNotice("");
+    await this.#part(options);
+  }
+
+  /** Stop at once; what there is stays. */
+  stop() {
+    if (this.busy) this.abort.abort();
+  }
+
+  /** The whole text. */
+  get text() {
+    return this.seed + this.view.text;
+  }
+
+  /** What stands behind the # of this text's link. */
+  get hash() {
+    return permalink.write({
+      model: this.card.model,
+      seed: this.seed,
+      parts: this.parts.map(({ options, size }) => ({ ...options, size })),
+      weights: this.card.weights_sha256,
+      precision: this.card.precision,
+      checksum: permalink.checksum(this.text),
+    });
+  }
+
+  // --- one request ---
+
+  /** Make one request, as often as it takes. */
+  async #part(options) {
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    const from = this.view.cells.length;
+    const part = { options, from, size: options.size };
+    const body = { seed: this.text, on_unknown: "nearest", ...options };
+    this.parts.push(part);
+    this.started = performance.now();
+    this.first = 0;
+    this.failure = null;
+    this.reason = "";
+    for (let attempt = 0; ; attempt++) {
+      try {
+        this.#become(from === this.view.cells.length ? "waiting" : "writing");
+        await this.#request(body, from, signal);
+        this.#become("done");
+        break;
+      } catch (error) {
+        if (signal.aborted) {
+          this.#become("stopped");
+          break;
+        }
+        if (!(error instanceof api.ApiError) || !error.passing) {
+          this.failure = error;
+          this.#become("failed");
+          break;
+        }
+        if (this.view.cells.length > from) attempt = 0; // it did work
+        const tried = await this.#pause(error, attempt, signal);
+        if (!tried) {
+          this.#become("stopped");
+          this.#tellNotice("given-up");
+          break;
+        }
+      }
+    }
+    this.view.flush();
+    const written = this.view.cells.length - from;
+    // A text that a stop string ended is had again by its full size and that string.
+    if (written && this.reason !== "stop") part.size = written;
+    if (!written && this.parts.length > 1) this.parts.pop();
+    this.#finish();
+  }
+
+  /** Read one answer; cells that are there already are passed over. */
+  async #request(body, from, signal) {
+    const reader = new CellReader();
+    let at = from;
+    const watch = this.#watchQueue(signal);
+    try {
+      const stream = api.generate(this.card.model, { ...body, logprobs: ALTERNATIVES }, signal);
+      for await (const { name, data } of stream) {
+        clearTimeout(watch.timer);
+        if (name === "done") {
+          this.reason = data.truncated_by ?? data.finish_reason;
+          return;
+        }
+        if (signal.aborted) return;
+        let cells = reader.read(data.text, data.logprobs);
+        const kept = this.view.cells.slice(at, at + cells.length);
+        const differs = kept.findIndex((cell, index) => cell.text !== cells[index].text);
+        at += cells.length;
+        if (differs >= 0) {
+          this.view.truncate(at - cells.length + differs);
+          cells = cells.slice(differs);
+        } else {
+          cells = cells.slice(kept.length);
+        }
+        if (!cells.length) continue;
+        this.first ||= performance.now();
+        if (this.state !== "writing") this.#become("writing");
+        this.view.append(cells);
+      }
+    } finally {
+      clearTimeout(watch.timer);
+    }
+  }
+
+  /** While nothing comes, say how many wait. */
+  #watchQueue(signal) {
+    const watch = { timer: 0 };
+    const look = async () => {
+      const queue = await api.queue().catch(() => null);
+      if (signal.aborted || this.state !== "waiting") return;
+      if (queue?.waiting) tell(this.status, "state.queue", { count: queue.waiting });
+      watch.timer = setTimeout(look, 2 * QUEUE_AFTER);
+    };
+    watch.timer = setTimeout(look, QUEUE_AFTER);
+    return watch;
+  }
+
+  /**
+   * Count down to the next attempt.
+   * @returns {Promise<boolean>} whether to try again
+   */
+  async #pause(error, attempt, signal) {
+    let seconds = error.retryAfter || PAUSES[Math.min(attempt, PAUSES.length - 1)];
+    const key =
+      error.status === 429
+        ? "busy"
+        : error.status
+          ? "stopping"
+          : this.view.cells.length
+            ? "lost"
+            : "unreachable";
+    this.view.flush();
+    this.#become("retrying");
+    announce(say(key, { seconds }));
+    return new Promise((resolve) => {
+      const end = (again) => {
+        clearInterval(timer);
+        signal.removeEventListener("abort", give);
+        this.notice.replaceChildren();
+        if (again) tell(this.status, "retrying");
+        resolve(again);
+      };
+      const give = () => end(false);
+      const show = () => tell(words, key, { seconds });
+      const words = h("span");
+      const retry = h("button", { type: "button", class: "quiet", onclick: () => end(true) });
+      const cancel = h("button", { type: "button", class: "quiet", onclick: () => this.stop() });
+      show();
+      this.notice.replaceChildren(words, tell(retry, "retry"), tell(cancel, "cancel"));
+      signal.addEventListener("abort", give);
+      const timer = setInterval(() => {
+        seconds -= 1;
+        if (seconds <= 0) end(true);
+        else show();
+      }, 1000);
+    });
+  }
+
+  // --- what is seen ---
+
+  #build() {
+    this.view = new TextView();
+    this.title = h("h2");
+    this.status = h("p", { class: "status" });
+    this.notice = h("div", { class: "notice" });
+    const button = (key, action, kind = "quiet") =>
+      tell(h("button", { type: "button", class: kind, onclick: action }), key);
+    this.buttons = {
+      stop: button("stop.button", () => this.stop()),
+      goOn: button("continue", () => this.events.goOn(this), "quiet strong"),
+      same: button("again.same", () => this.events.again(this, true)),
+      other: button("again.other", () => this.events.again(this, false)),
+      copy: button("copy.text", () => copyBy(this.buttons.copy, this.text)),
+      link: button("link", () => showLink(`${location.origin}${location.pathname}#${this.hash}`)),
+      code: button("code", () => this.#showCode()),
+    };
+    tellAttribute(this.buttons.other, "title", "again.other.hint");
+    tellAttribute(this.buttons.copy, "title", "copy.text.hint");
+    tellAttribute(this.buttons.link, "title", "link.hint");
+    tellAttribute(this.buttons.code, "title", "code.hint");
+    const keys = tell(h("p", { class: "hint keys" }), "sheet.keys");
+    const { stop, goOn, same, other, copy, link, code } = this.buttons;
+    this.element.replaceChildren(
+      h("header", { class: "sheet-head" }, this.title, this.status),
+      this.view.element,
+      keys,
+      this.notice,
+      h(
+        "footer",
+        { class: "sheet-actions" },
+        h("div", {}, stop, goOn, same, other),
+        h("div", {}, copy, link, code),
+      ),
+    );
+  }
+
+  #become(state) {
+    this.state = state;
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-busy", String(this.busy));
+    const { stop, ...others } = this.buttons;
+    // A button that goes away while it has the focus hands it to the text.
+    const focused = [stop, ...Object.values(others)].includes(document.activeElement);
+    stop.hidden = !this.busy;
+    for (const button of Object.values(others)) button.hidden = this.busy;
+    others.goOn.hidden ||= state === "failed";
+    others.copy.hidden ||= !this.text;
+    if (focused && document.activeElement.hidden) {
+      (this.busy ? stop : others.goOn.hidden ? others.same : others.goOn).focus();
+    }
+    const { temp, random_state } = this.parts.at(-1).options;
+    tell(this.title, "sheet.title", { model: this.card.model, temperature: temp });
+    tellAttribute(others.same, "title", "again.same.hint", { number: String(random_state) });
+    const words = { waiting: "state.waiting", writing: "state.writing" }[state];
+    if (words) tell(this.status, words);
+    this.events.changed(this);
+  }
+
+  /** Say how it ended. */
+  #finish() {
+    this.#become(this.state);
+    const count = this.view.cells.length;
+    if (this.state === "failed") {
+      tell(this.status, "");
+      this.notice.replaceChildren(...describe(this.failure));
+      announce(this.notice.textContent);
+      return;
+    }
+    const words = this.card.level === "word";
+    const ending =
+      this.state === "stopped"
+        ? "state.stopped"
+        : { stop: "state.stop", time: "state.time" }[this.reason] ??
+          (words ? "state.done.words" : "state.done");
+    tell(this.status, ending, { count });
+    const seconds = (performance.now() - this.first) / 1000;
+    this.element.dataset.speed = this.first && seconds > 0 ? String(Math.round(count / seconds)) : "";
+    announce(say(ending, { count }));
+  }
+
+  #tellNotice(key, values) {
+    this.notice.replaceChildren(...(key ? [tell(h("span"), key, values)] : []));
+  }
+
+  /** Say whether a link's text came back. */
+  #compare(link) {
+    const same = permalink.checksum(this.text) === link.checksum;
+    if (!permalink.sameWeights(link, this.card)) this.#tellNotice("state.weights");
+    else if (!link.checksum) return;
+    else if (same) this.#tellNotice("state.same");
+    else if (link.precision && link.precision !== this.card.precision) {
+      const { precision } = this.card;
+      this.#tellNotice("state.precision", { precision, before: link.precision });
+    } else this.#tellNotice("state.differs");
+    this.element.dataset.link = same ? "same" : "differs";
+    announce(this.notice.textContent);
+  }
+
+  #showCode() {
+    const { options, from, size } = this.parts.at(-1);
+    const before = this.view.cells.slice(0, from).map((cell) => cell.text);
+    const seed = this.seed + before.join("");
+    const body = { seed, ...options, size, on_unknown: "nearest" };
+    showCode(this.card.model, body, this.parts.length);
+  }
+}

@@ -1,0 +1,46 @@
+/** One request as a line for curl, Python and JavaScript, each ready to run. */
+
+/** Inside single quotes of a POSIX shell. */
+const shell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** JSON's constants as Python spells them, outside of strings. */
+function python(value) {
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  return JSON.stringify(value);
+}
+
+/**
+ * @param {string} origin of the server, such as http://localhost:8280
+ * @param {string} model
+ * @param {Record<string, any>} body the fields of POST /<model>
+ * @param {boolean} withKey
+ */
+export function snippets(origin, model, body, withKey) {
+  const address = `${origin}/${model}`;
+  const json = JSON.stringify(body);
+  const fields = Object.entries(body)
+    .map(([name, value]) => `    ${JSON.stringify(name)}: ${python(value)},`)
+    .join("\n");
+  const auth = withKey ? ` -H "Authorization: Bearer $SIMPLEML_API_KEY"` : "";
+  const pythonHeaders = withKey
+    ? `, headers={"Authorization": "Bearer " + os.environ["SIMPLEML_API_KEY"]}`
+    : "";
+  const javascriptHeaders = withKey
+    ? "\n  headers: { Authorization: `Bearer ${SIMPLEML_API_KEY}` },"
+    : "";
+  return {
+    curl: `curl -s${auth} ${shell(address)} -d ${shell(json)}`,
+    python:
+      `import json${withKey ? ", os" : ""}, urllib.request\n\n` +
+      `body = {\n${fields}\n}\n` +
+      `request = urllib.request.Request(${JSON.stringify(address)}, ` +
+      `json.dumps(body).encode()${pythonHeaders})\n` +
+      `print(urllib.request.urlopen(request).read().decode())`,
+    javascript:
+      `const answer = await fetch(${JSON.stringify(address)}, {\n` +
+      `  method: "POST",${javascriptHeaders}\n` +
+      `  body: JSON.stringify(${JSON.stringify(body, null, 2).replaceAll("\n", "\n  ")}),\n` +
+      `});\nconsole.log(await answer.text());`,
+  };
+}

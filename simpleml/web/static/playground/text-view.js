@@ -1,0 +1,145 @@
+/**
+ * A text on the screen: the seed, then one element for each symbol, added once per frame however
+ * fast they come. Pointing at a symbol, or walking there with the arrow keys, inspects it.
+ */
+
+import { surprise } from "./cells.js";
+import { h } from "./dom.js";
+import { tellAttribute } from "./i18n.js";
+import * as inspector from "./inspector.js";
+
+const FOLLOW_MARGIN = 120; // pixels kept free under the last line while the page follows it
+
+export class TextView {
+  constructor() {
+    /** @type {import("./cells.js").Cell[]} */
+    this.cells = [];
+    this.seed = h("span", { class: "text-seed" });
+    this.written = h("span", { class: "text-written" });
+    this.caret = h("span", { class: "caret", "aria-hidden": "true" });
+    this.element = h(
+      "div",
+      { class: "text", tabindex: "0", role: "region" },
+      this.seed,
+      this.written,
+      this.caret,
+    );
+    /** @type {HTMLElement[]} the elements of the cells that are on the screen */
+    this.shown = [];
+    /** @type {WeakMap<Element, number>} */
+    this.positions = new WeakMap();
+    this.frame = 0;
+    this.cursor = -1;
+    this.pinned = false;
+    this.#listen();
+  }
+
+  /** @param {string} model for the label @param {string} seed */
+  begin(model, seed) {
+    tellAttribute(this.element, "aria-label", "sheet.text", { model });
+    this.truncate(0);
+    this.seed.textContent = seed;
+  }
+
+  /** The text after the seed. */
+  get text() {
+    return this.cells.map((cell) => cell.text).join("");
+  }
+
+  /** @param {import("./cells.js").Cell[]} cells */
+  append(cells) {
+    this.cells.push(...cells);
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.flush());
+  }
+
+  /** Show everything now. */
+  flush() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    if (this.shown.length === this.cells.length) return;
+    const follows = this.#endsInView();
+    const added = document.createDocumentFragment();
+    for (let at = this.shown.length; at < this.cells.length; at++) {
+      const cell = this.cells[at];
+      const element = document.createElement("span");
+      element.className = `s${surprise(cell)}${cell.text === "\n" ? " line-end" : ""}`;
+      element.textContent = cell.text;
+      this.positions.set(element, at);
+      this.shown.push(element);
+      added.append(element);
+    }
+    this.written.append(added);
+    if (follows) this.#follow();
+  }
+
+  /** Keep the first `count` cells. @param {number} count */
+  truncate(count) {
+    this.flush();
+    this.cells.length = count;
+    for (const element of this.shown.splice(count)) element.remove();
+    if (this.cursor >= count) this.#leave();
+  }
+
+  #listen() {
+    this.element.addEventListener("pointerover", (event) => {
+      if (event.pointerType === "mouse" && !this.pinned) this.#inspect(this.#at(event), false);
+    });
+    this.element.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse" && !this.pinned) this.#leave();
+    });
+    this.element.addEventListener("click", (event) => {
+      const at = this.#at(event);
+      if (at === undefined || (this.pinned && at === this.cursor)) return this.#leave();
+      this.pinned = true;
+      this.#inspect(at, true);
+    });
+    this.element.addEventListener("blur", () => this.#leave());
+    this.element.addEventListener("keydown", (event) => this.#walk(event));
+  }
+
+  /** The position of the cell under a pointer. */
+  #at(event) {
+    return this.positions.get(event.target);
+  }
+
+  #walk(event) {
+    const last = this.shown.length - 1;
+    if (event.key === "Escape" && this.cursor >= 0) {
+      event.stopPropagation(); // put the window away, do not stop the writing
+      return this.#leave();
+    }
+    const to = {
+      ArrowRight: Math.min(last, this.cursor + 1),
+      ArrowLeft: Math.max(0, this.cursor - 1),
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (to === undefined || last < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    this.pinned = true;
+    this.#inspect(to, true);
+    this.shown[to].scrollIntoView({ block: "nearest" });
+  }
+
+  #inspect(at, aloud) {
+    if (at === undefined) return;
+    this.cursor = at;
+    inspector.show(this.shown[at], this.cells[at], at + 1, aloud);
+  }
+
+  #leave() {
+    this.cursor = -1;
+    this.pinned = false;
+    inspector.hide();
+  }
+
+  #endsInView() {
+    const end = this.caret.getBoundingClientRect();
+    return end.bottom > 0 && end.top < innerHeight;
+  }
+
+  #follow() {
+    const below = this.caret.getBoundingClientRect().bottom + FOLLOW_MARGIN - innerHeight;
+    if (below > 0) scrollBy({ top: below, behavior: "instant" });
+  }
+}
