@@ -233,7 +233,7 @@ def read_card(paths: ArtifactPaths) -> Card | None:
         return Card.from_json(json.loads(paths.card.read_text(encoding="utf-8")))
     except OSError as error:
         raise ArtifactError(f"{paths.card.name} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{paths.card.name} is not JSON: {error}") from error
     except ArtifactError as error:
         raise ArtifactError(f"{paths.card.name}: {error.message}") from None
