@@ -23,6 +23,17 @@ class SeedChangeAnswer(TypedDict):
     replacement: Annotated[str, Field(description="Empty when it was dropped.")]
 
 
+class SymbolLogprobsAnswer(TypedDict):
+    """What the network thought of one generated symbol, before any option changed it."""
+
+    symbol: str
+    logprob: float
+    top: Annotated[
+        list[tuple[str, float]],
+        Field(description="The likeliest symbols with their log probability, likeliest first."),
+    ]
+
+
 class GenerateAnswer(TypedDict):
     """A generated text with everything that is needed to have it again."""
 
@@ -42,6 +53,7 @@ class GenerateAnswer(TypedDict):
         Annotated[Literal["time"], Field(description="The deadline cut the text.")]
     ]
     seed_changes: NotRequired[list[SeedChangeAnswer]]
+    logprobs: NotRequired[list[SymbolLogprobsAnswer]]
 
 
 class CardAnswer(TypedDict):
@@ -97,3 +109,33 @@ class ErrorAnswer(TypedDict):
     """Every error."""
 
     error: ErrorDetails
+
+
+class ModelChoice(TypedDict):
+    """A model as the playground's list shows it."""
+
+    name: str
+    curve: Annotated[bool, Field(description="It has a picture of its training.")]
+
+
+class ModelChoices(TypedDict):
+    """The playground's list."""
+
+    models: list[ModelChoice]
+
+
+class EncodeAnswer(TypedDict):
+    """How a model reads a seed."""
+
+    changes: Annotated[
+        list[SeedChangeAnswer], Field(description="What on_unknown=nearest would do.")
+    ]
+    symbols: Annotated[int, Field(ge=0)]
+    window: int | None
+
+
+class QueueAnswer(TypedDict):
+    """How busy a worker is."""
+
+    running: Annotated[int, Field(ge=0)]
+    waiting: Annotated[int, Field(ge=0)]

@@ -78,10 +78,10 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from simpleml.web import metrics, openai, original, probes
+    from simpleml.web import docs, home, metrics, openai, openapi, original, playground, probes
 
     app.url_map.converters["rest"] = original.RestConverter
-    for module in (probes, metrics, openai, original):
+    for module in (probes, metrics, openai, openapi, docs, home, playground, original):
         app.register_blueprint(module.blueprint)
 
 

@@ -62,7 +62,7 @@ def _prompt(value: Any) -> Any:
 
 
 def _are_ids(value: list[Any]) -> bool:
-    return all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+    return all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in value)
 
 
 TokenIds = list[Annotated[int, Field(ge=0)]]
