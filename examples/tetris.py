@@ -14,6 +14,7 @@ to keep both in mind. Standard library only.
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -173,7 +174,7 @@ def _worth(board: Board, cleared: int) -> float:
         top = column.index(1) if 1 in column else HEIGHT
         heights.append(HEIGHT - top)
         holes += HEIGHT - top - sum(column)
-    bumps = sum(abs(a - b) for a, b in zip(heights, heights[1:], strict=False))
+    bumps = sum(abs(a - b) for a, b in itertools.pairwise(heights))
     return 0.760666 * cleared - 0.510066 * sum(heights) - 0.35663 * holes - 0.184483 * bumps
 
 

@@ -38,7 +38,7 @@ class TFLearnOracle:
     """One process with the real TFLearn and one network at a time."""
 
     def __init__(self) -> None:
-        self._log = tempfile.TemporaryFile()  # a pipe nobody reads would fill and block
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe nobody reads would block
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,

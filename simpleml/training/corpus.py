@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,7 +266,7 @@ def split_text(
     count = max(1, min(blocks, int(size * fraction) // 1000))
     edges = [round(size * i / count) for i in range(count + 1)]
     training, selection, validation = [], [], []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         cut = first + int((last - first) * (1.0 - fraction))
         kept = first + int((cut - first) * (1.0 - selection_fraction))
         training.append((first, kept))
@@ -273,18 +274,6 @@ def split_text(
             selection.append((kept, cut))
         validation.append((cut, last))
     return Split(text, "spread", fraction, tuple(training), tuple(selection), tuple(validation))
-
-
-@dataclass(frozen=True)
-class EncodedPart:
-    """One part of a split in numbers."""
-
-    symbols: NDArray[np.int32]  # (N,)
-    characters: int  # the text those symbols stand for; N unless symbols are words
-
-    @property
-    def characters_per_symbol(self) -> float:
-        return self.characters / max(1, len(self.symbols))
 
 
 def encode_characters(text: str, indices: Mapping[str, int]) -> NDArray[np.int32]:
@@ -322,41 +311,3 @@ def line_and_column(text: str, position: int) -> tuple[int, int]:
     """Where a position stands, both counted from 1."""
     start = text.rfind("\n", 0, position) + 1
     return text.count("\n", 0, position) + 1, position - start + 1
-
-
-@dataclass(frozen=True)
-class WindowIndices:
-    """TFLearn's semi-redundant windows as positions: 4 bytes each, never a dense array.
-
-    Window m is ``symbols[starts[m] : starts[m] + seq_maxlen]`` and its target the symbol after.
-    """
-
-    symbols: NDArray[np.int32]  # (N,)
-    starts: NDArray[np.int32]  # (M,)
-    seq_maxlen: int
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def batch(self, rows: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Inputs (B, T) and targets (B,), int32, of some windows."""
-        starts = self.starts[rows]
-        steps = np.arange(self.seq_maxlen, dtype=np.int32)
-        return self.symbols[starts[:, None] + steps], self.symbols[starts + self.seq_maxlen]
-
-
-def window_indices(
-    symbols: NDArray[np.int32], seq_maxlen: int = 25, redun_step: int = 3
-) -> WindowIndices:
-    """Every window of ``seq_maxlen`` symbols that has a symbol after it, ``redun_step`` apart.
-
-    Raises:
-        CorpusError: the symbols are too few for one window.
-    """
-    if len(symbols) <= seq_maxlen:
-        raise CorpusError(
-            f"{len(symbols):,} symbols hold no window of {seq_maxlen} and the one after it: use a "
-            "longer text or a smaller --seq-maxlen"
-        )
-    starts = np.arange(0, len(symbols) - seq_maxlen, redun_step, dtype=np.int32)
-    return WindowIndices(symbols, starts, seq_maxlen)

@@ -49,8 +49,8 @@ class EpochRecord:
     learning_rate: float
     loss: float  # mean over the epoch, nats per symbol, with dropout
     selection_nats: float | None  # per symbol, on the slice that choices are made on
-    validation_nats: float | None  # per symbol, held out
-    validation_bits: float | None  # per character, held out
+    validation_nats: float | None  # per symbol, held out, if measured in this epoch
+    validation_bits: float | None  # per character, of the selection slice unless held out was
     best: bool  # the best epoch so far, hence exported
 
     def line(self) -> str:
@@ -297,7 +297,7 @@ def draw_curves(path: Path, records: Sequence[EpochRecord]) -> None:
     minutes = [record.seconds / 60 for record in records]
     curves: list[tuple[str, list[float | None]]] = [
         ("training (with dropout)", [record.loss for record in records]),
-        ("selection", [record.selection_nats for record in records]),
+        ("validation (selection slice)", [record.selection_nats for record in records]),
         ("held out", [record.validation_nats for record in records]),
     ]
     for label, values in curves:

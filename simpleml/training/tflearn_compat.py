@@ -370,5 +370,5 @@ def train_recipe(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """TFLearn prints two lines with cursor movements for every batch: to nowhere."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield

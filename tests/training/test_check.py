@@ -182,8 +182,9 @@ def test_ngram_bar_on_tinyshakespeare_is_what_the_method_is_known_for(shared: Pa
 def test_the_real_command_measures_this_machine_and_writes_nothing(tmp_path: Path) -> None:
     text = tmp_path / "tales.txt"
     text.write_text(made_text(400))
+    network = ["--layers", "1", "--units", "16", "--steps", "8"]
     said = subprocess.run(
-        [sys.executable, ROOT / "train.py", text, "--check", "--layers", "1", "--units", "16"],
+        [sys.executable, ROOT / "train.py", text, "--check", *network],
         cwd=tmp_path,
         capture_output=True,
         text=True,

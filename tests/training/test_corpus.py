@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from simpleml.training.corpus import (
     read_file,
     read_text,
     split_text,
-    window_indices,
 )
 
 TEXT = "It was a dark and stormy night.\nThe café was closed; nobody minded.\n" * 20
@@ -141,7 +141,7 @@ def test_every_character_lies_in_exactly_one_part(
     spans = sorted(split.training + split.selection + split.validation)
     assert spans[0][0] == 0
     assert spans[-1][1] == size
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
     assert all(first <= last for first, last in spans)
     held_out = len(split.text("validation"))
     assert abs(held_out - size * fraction) <= 1 + len(split.validation)
@@ -181,23 +181,3 @@ def test_a_character_outside_the_alphabet_is_named_with_its_place() -> None:
 def test_lines_and_columns_count_from_one() -> None:
     assert line_and_column("ab\ncd", 0) == (1, 1)
     assert line_and_column("ab\ncd", 4) == (2, 2)
-
-
-def test_windows_are_tflearns_semi_redundant_ones() -> None:
-    symbols = np.arange(50, dtype=np.int32)
-    windows = window_indices(symbols, seq_maxlen=10, redun_step=3)
-    # TFLearn: for i in range(0, len(text) - seq_maxlen, redun_step)
-    assert windows.starts.tolist() == list(range(0, 40, 3))
-    inputs, targets = windows.batch(np.array([0, 13]))
-    assert inputs.tolist() == [list(range(10)), list(range(39, 49))]
-    assert targets.tolist() == [10, 49]
-
-
-def test_windows_cost_four_bytes_each() -> None:
-    windows = window_indices(np.zeros(30_000, np.int32))
-    assert windows.starts.nbytes <= 4 * 10_000
-
-
-def test_a_text_shorter_than_a_window_is_refused() -> None:
-    with pytest.raises(CorpusError, match="--seq-maxlen"):
-        window_indices(np.zeros(25, np.int32), seq_maxlen=25)

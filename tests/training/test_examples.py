@@ -116,11 +116,11 @@ def test_a_network_that_saw_only_keys_outlives_a_player_without_a_plan(tmp_path:
     pytest.importorskip("keras")
     corpus = tmp_path / "tetris.txt"
     corpus.write_text("\n".join(tetris.corpus(700, seed=0)) + "\n")
-    sizes = ["--layers", "1", "--units", "64", "--batch-size", "16", "--epochs", "6"]
-    more = ["--learning-rate", "0.006", "--dropout", "0", "--weight-drop", "0"]
+    network = ["--layers", "1", "--units", "64", "--steps", "32", "--batch-size", "32"]
+    run = ["--epochs", "6", "--learning-rate", "0.006", "--dropout", "0", "--weight-drop", "0"]
+    place = ["--name", "tetris", "--models-dir", tmp_path / "ML", "--sample-every", "0"]
     subprocess.run(
-        [sys.executable, ROOT / "train.py", corpus, "--name", "tetris", *sizes, *more]
-        + ["--models-dir", tmp_path / "ML", "--sample-every", "0"],
+        [sys.executable, ROOT / "train.py", corpus, *network, *run, *place],
         capture_output=True,
         check=True,
     )
@@ -130,10 +130,10 @@ def test_a_network_that_saw_only_keys_outlives_a_player_without_a_plan(tmp_path:
         for number in range(10)
     ]
     games = [tetris.replay(text.split("\n")[0])[0] for text in written]
-    network, nobody = tetris.score(games), tetris.random_score(100)
-    assert network.legal > 0.9
-    assert network.pieces > 1.3 * nobody.pieces
-    assert network.lines > nobody.lines + 1
+    learned, nobody = tetris.score(games), tetris.random_score(100)
+    assert learned.legal > 0.9
+    assert learned.pieces > 1.3 * nobody.pieces
+    assert learned.lines > nobody.lines + 1
 
 
 def test_a_random_player_never_presses_an_illegal_key() -> None:

@@ -22,15 +22,15 @@ def test_notebook_is_valid_and_committed_without_outputs() -> None:
     assert all(not cell.get("outputs") for cell in notebook.cells)
 
 
-def test_notebook_trains_and_packs_a_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_notebook_trains_and_packs_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     text = tmp_path / "tales.txt"
     text.write_text("The vizier saw the lamp. The sultan lost it again.\n" * 100)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    settings = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    settings = next(
+        cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])
+    )
     settings.source = "\n".join(
         [
             'NAME = "tiny"',
@@ -45,7 +45,7 @@ def test_notebook_trains_and_packs_a_model(
     # Colab's machine has the repository beside it; here a link stands for the clone.
     (tmp_path / "SimpleML").symlink_to(NOTEBOOK.parents[1])
     client = nbclient.NotebookClient(
-        notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )
     client.execute()
 

@@ -6,7 +6,7 @@ import io
 import os
 import pty
 import termios
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,20 +61,33 @@ def test_output_that_is_no_terminal_gets_one_parseable_line_per_epoch() -> None:
     assert lines[1] == r'sample temperature=0.5 text="He said\n\"no\""'
 
 
-@pytest.fixture
-def terminal() -> Iterator[tuple[io.TextIOBase, int]]:
-    """The writing end of a pseudo-terminal and the number of the reading end."""
+def run_on_a_terminal(epochs: range) -> str:
+    """What a terminal of 150 columns gets to see."""
     reader, writer = pty.openpty()
     termios.tcsetwinsize(writer, (24, 150))
+    shown = bytearray()
+
+    def watch() -> None:
+        while True:
+            try:
+                piece = os.read(reader, 65536)
+            except OSError:  # Linux's way to say that the other end is closed
+                return
+            if not piece:
+                return
+            shown.extend(piece)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     with os.fdopen(writer, "w") as stream:
-        yield stream, reader
+        run(Progress(stream=stream), epochs)
+    watcher.join(timeout=30)
     os.close(reader)
+    return shown.decode()
 
 
-def test_a_terminal_gets_a_bar_and_lines_that_stay(terminal: tuple[io.TextIOBase, int]) -> None:
-    stream, reader = terminal
-    run(Progress(stream=stream), range(1, 3))  # type: ignore[arg-type]
-    shown = os.read(reader, 65536).decode()
+def test_a_terminal_gets_a_bar_and_lines_that_stay() -> None:
+    shown = run_on_a_terminal(range(1, 3))
     assert "%|" in shown
     assert "characters/s" in shown
     assert "left" in shown
