@@ -114,7 +114,7 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def touched(node: ast.AST) -> str:
-    """What of the world outside a node touches: a name of TOUCHES_THE_WORLD, else something else."""
+    """What a node touches: a name of TOUCHES_THE_WORLD, else something else."""
     if isinstance(node, ast.Attribute):
         return ast.unparse(node)
     if isinstance(node, ast.Call):

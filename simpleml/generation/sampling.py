@@ -68,8 +68,10 @@ def log_probabilities(probabilities: Float32Array) -> Float64Array:
 
 def with_temperature(log_p: Float64Array, temperature: float | Float64Array) -> Float64Array:
     """TFLearn's distribution at a temperature > 0; (…, V) → (…, V), each row sums to 1."""
-    scaled: Float64Array = log_p / temperature
-    scaled -= scaled.max(axis=-1, keepdims=True)
+    # The maximum goes first: a denormal temperature would make infinities of both.
+    scaled: Float64Array = log_p - log_p.max(axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):  # to minus infinity, which exp makes 0
+        scaled /= temperature
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=-1, keepdims=True)
     return scaled
