@@ -37,5 +37,5 @@ def home() -> Response:
         "links": LINKS,
     }
     response = jsonify(answer)
-    response.headers["Vary"] = "Accept"
+    response.headers.add("Vary", "Accept")
     return response

@@ -1,7 +1,8 @@
 """API keys: who may call the server when SIMPLEML_API_KEYS names some.
 
 A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every route asks for it but the
-probes; a CORS preflight, which browsers send without credentials, passes.
+probes and the playground's bare page, which holds nothing and asks the visitor for the key that its
+requests need; a CORS preflight, which browsers send without credentials, passes.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ import hmac
 from flask import Flask, request
 
 from simpleml.errors import AuthenticationError
+from simpleml.web.playground import wants_page
 
 OPEN_BLUEPRINT = "probes"
+PAGE_FILES = "playground.static_file"
 
 
 class Keys:
     """The keys that are accepted, kept as hashes."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        self._digests = [_digest(key) for key in keys]
+        self._digests = [_digest(key.encode("utf-8", "surrogateescape")) for key in keys]
 
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def accept(self, given: str) -> bool:
-        """Whether `given` is one of the keys, in a time that does not tell how near it came.
+    def accept(self, given: bytes) -> bool:
+        """Whether `given` is one of the keys (UTF-8), taking no time that tells how near it came.
 
         Hashes have one length, whatever was given; every key is compared, also after a match.
         """
@@ -37,19 +40,29 @@ class Keys:
         return found
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
 
 
-def given_keys(authorization: str, x_api_key: str) -> list[str]:
-    """The keys that a request's two headers carry."""
+def given_keys(authorization: str, x_api_key: str) -> list[bytes]:
+    """The keys that a request's two headers carry.
+
+    Args:
+        authorization, x_api_key: as WSGI gives headers, a character for each byte.
+    """
     found = []
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         found.append(credentials.strip())
     if x_api_key.strip():
         found.append(x_api_key.strip())
-    return found
+    return [key.encode("latin-1", "replace") for key in found]
+
+
+def _is_open() -> bool:
+    if request.endpoint == "home.home":
+        return wants_page()
+    return request.blueprint == OPEN_BLUEPRINT or request.endpoint == PAGE_FILES
 
 
 def guard(app: Flask, accepted: tuple[str, ...]) -> None:
@@ -60,7 +73,7 @@ def guard(app: Flask, accepted: tuple[str, ...]) -> None:
 
     @app.before_request
     def check() -> None:
-        if request.blueprint == OPEN_BLUEPRINT or request.method == "OPTIONS":
+        if _is_open() or request.method == "OPTIONS":
             return
         given = given_keys(
             request.headers.get("Authorization", ""), request.headers.get("X-API-Key", "")
