@@ -11,6 +11,7 @@ that its rows were in. It knows nothing of HTTP; a listener is told when there i
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -226,6 +227,8 @@ class Engine:
         self._rows = 0
         self._thread_started = False
         self._stopping = False
+        self._closed = False
+        self._ended = new_lock()  # held while the thread runs
         self._work = Signal()
         self._lanes: dict[tuple[SequenceGenerator, int | None], _Lane] = {}  # the thread's own
         self._symbols_per_second = 1000.0
@@ -295,7 +298,11 @@ class Engine:
             self._waiting.append(generation)
             if not self._thread_started:
                 self._thread_started = True
-                start_thread(self._loop)
+                self._ended.acquire()
+                # A native thread that returns from a step into an interpreter that is gone takes
+                # the process down with SIGABRT.
+                atexit.register(self.close)
+                start_thread(self._run)
         self._work.set()
         return generation
 
@@ -303,6 +310,14 @@ class Engine:
         """Take no more requests; those that wait or run are finished."""
         with self._lock:
             self._stopping = True
+
+    def close(self, seconds: float = 10.0) -> None:
+        """End the thread after the step it is in; what waits or runs fails. Called at exit."""
+        self.stop()
+        self._closed = True
+        self._work.set()
+        if self._thread_started and self._ended.acquire(True, seconds):
+            self._ended.release()
 
     @property
     def drained(self) -> bool:
@@ -317,8 +332,16 @@ class Engine:
 
     # --- the engine's thread ---
 
+    def _run(self) -> None:
+        try:
+            self._loop()
+            for generation in (*self._running, *self._waiting):
+                generation.fail(StoppingError("The server has stopped."))
+        finally:
+            self._ended.release()
+
     def _loop(self) -> None:
-        while True:
+        while not self._closed:
             self._admit()
             lane = min(self._lanes.values(), key=lambda one: one.seconds, default=None)
             if lane is None:
