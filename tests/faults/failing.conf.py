@@ -1,0 +1,31 @@
+"""The repository's gunicorn.conf.py, and a step that fails on demand.
+
+A model whose name is a line of the file SIMPLEML_TEST_FAILING cannot step: its generator's network
+raises, as it does when ONNX Runtime or memory gives out.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+exec((Path(__file__).resolve().parents[2] / "gunicorn.conf.py").read_text())
+
+_usual_init = globals()["post_worker_init"]
+
+
+def post_worker_init(worker: Any) -> None:
+    _usual_init(worker)
+    from simpleml.generation.batch import Batch
+
+    file = Path(os.environ["SIMPLEML_TEST_FAILING"])
+    step = Batch.step
+    loader = worker.wsgi.extensions["simpleml"].loader
+
+    def failing_step(batch: Batch, symbols: Any) -> Any:
+        failing = file.read_text().split() if file.exists() else []
+        for name in failing:
+            if name in loader.loaded() and loader.load(name).network is batch.network:
+                raise RuntimeError("the step was told to fail")
+        return step(batch, symbols)
+
+    Batch.step = failing_step  # type: ignore[method-assign]
