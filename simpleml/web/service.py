@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 import gevent
+from gevent.util import wrap_errors
 
 from simpleml.errors import (
     InvalidValueError,
@@ -61,7 +62,12 @@ class Service:
         kept = self.loader.kept(name)
         if kept is not None:
             return kept
-        loaded: SequenceGenerator = gevent.get_hub().threadpool.apply(self.loader.load, (name,))
+        # An error that leaves a function in gevent's pool is printed with its traceback, for every
+        # request that asks for a broken model.
+        load = wrap_errors(SimpleMLError, self.loader.load)
+        loaded: SequenceGenerator | SimpleMLError = gevent.get_hub().threadpool.apply(load, (name,))
+        if isinstance(loaded, SimpleMLError):
+            raise loaded
         return loaded
 
     def encode(
