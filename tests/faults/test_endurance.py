@@ -55,7 +55,7 @@ def one_request(
         lambda: expect(400, "/tales", b"{no json"),
         lambda: expect(400, "/tales/g/once/0"),
         lambda: expect(500, "/damaged/g/once/5"),
-        lambda: expect(405, "/livez", {}),
+        lambda: expect(405, "/tales/g/once/5", {}),
         leave,
     ]
     kinds[number % len(kinds)]()
@@ -104,7 +104,7 @@ def test_ten_thousand_mixed_requests_leave_nothing_behind(models_dir: Path) -> N
         assert _files_at_rest(worker) == files
         assert worker.num_threads() <= threads
         assert worker.memory_info().rss <= 1.05 * memory
-        assert "Traceback" not in server.log.replace("model_broken", "")
+        assert "Traceback" not in server.log
 
 
 def _files_at_rest(worker: psutil.Process) -> int:
