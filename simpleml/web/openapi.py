@@ -203,7 +203,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "get", "/static/playground/{file}", "/static/playground/<name>", "playground",
         "A file of the page.",
-        dict.fromkeys(_PAGE_FILES, _STRING), (404,),
+        dict.fromkeys(_PAGE_FILES, _STRING), (404,), open=True,
     ),
 )  # fmt: skip
 

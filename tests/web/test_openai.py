@@ -631,7 +631,8 @@ def test_full_queue_is_429_with_retry_after(models_dir: Path) -> None:
         httpx.Client(base_url=running.base_url, timeout=60) as http,
         http.stream("POST", "/v1/completions", json=endless) as stream,
     ):
-        next(stream.iter_bytes())
+        pieces = stream.iter_bytes()  # kept, or the stream is closed
+        next(pieces)
         answer = http.post("/v1/chat/completions", json={"model": "tales", "messages": [user("a")]})
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["code"]) == (
