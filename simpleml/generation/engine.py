@@ -12,6 +12,7 @@ that its rows were in. It knows nothing of HTTP; a listener is told when there i
 from __future__ import annotations
 
 import atexit
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ from simpleml.generation.batch import Batch, Slot
 from simpleml.generation.native import Signal, new_lock, start_thread
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream, distributions_of
+
+_log = logging.getLogger("simpleml")
 
 _IDLE_SECONDS = 60.0
 """Longest wait for work; the loop then looks again, in case a wake-up was lost."""
@@ -133,7 +136,10 @@ class Generation:
 
     def _tell(self) -> None:
         self._told = True
-        self._listener()
+        try:
+            self._listener()
+        except Exception:  # its consumer is gone; the others are not
+            _log.exception("a listener failed")
 
 
 class _Lane:
@@ -289,7 +295,9 @@ class Engine:
         with self._lock:
             if self._stopping:
                 raise StoppingError("The server is stopping; ask again in a few seconds.")
-            free = not self._waiting and self._rows + len(streams) <= self.max_rows
+            # those that wait for nothing but the next step have their places already
+            places = self._rows + sum(len(one.streams) for one in self._waiting)
+            free = places + len(streams) <= self.max_rows
             if not free and len(self._waiting) >= self.max_waiting:
                 raise QueueFullError(
                     f"{self.max_waiting} requests are waiting already; ask again later.",
@@ -387,18 +395,27 @@ class Engine:
                     return
                 self._waiting.remove(chosen)
                 self._running.append(chosen)
-            key = (chosen.generator, chosen.window)
-            lane = self._lanes.get(key)
-            if lane is None:
-                least = min((one.seconds for one in self._lanes.values()), default=0.0)
-                lane = _Lane(chosen.generator, chosen.window, least)
-                self._lanes[key] = lane
+            try:
+                lane = self._lane_of(chosen)
+            except Exception as error:  # no memory for a batch: its own failure
+                chosen.fail(_failure(error))
+                with self._lock:
+                    self._running.remove(chosen)
+                continue
             try:
                 lane.start(chosen)
-            except Exception as error:  # no memory for its rows: its own failure
+            except Exception as error:  # no memory for its rows; settling takes out those it has
                 chosen.fail(_failure(error))
             with self._lock:
                 self._rows += sum(slot is not None for slot in chosen.slots)
+
+    def _lane_of(self, generation: Generation) -> _Lane:
+        key = (generation.generator, generation.window)
+        lane = self._lanes.get(key)
+        if lane is None:
+            least = min((one.seconds for one in self._lanes.values()), default=0.0)
+            lane = self._lanes[key] = _Lane(generation.generator, generation.window, least)
+        return lane
 
     def _running_texts(self, generation: Generation) -> int:
         return sum(
