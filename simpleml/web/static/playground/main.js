@@ -164,6 +164,14 @@ async function replay(recipe) {
   await sheets[0].write(card, recipe.seed, recipe.parts, recipe);
 }
 
+/** Choose the first model that can be used. */
+async function chooseFirst(models) {
+  for (const { name } of models) {
+    // Another one that the visitor chose meanwhile stands.
+    if ((await first.choose(name)) || first.select.value !== name) return;
+  }
+}
+
 /** Follow the address, if it holds a link. @returns {boolean} whether a model was chosen */
 function follow() {
   if (location.hash.length < 2 || location.hash === "#sheets") return false;
@@ -216,7 +224,7 @@ try {
     first.offer(models);
     second.offer(models);
     second.select.selectedIndex = Math.min(1, models.length - 1);
-    if (!follow()) first.choose(models[0].name);
+    if (!follow()) await chooseFirst(models);
   } else {
     first.complain(tell(h("span"), "model.none"));
     $("generate").disabled = true;

@@ -113,8 +113,10 @@ function list() {
         : replacement === unknownSymbol
           ? "seed.unknown"
           : "seed.becomes";
-    const values = { original: `“${visible(original)}”`, replacement: `“${visible(replacement)}”` };
-    return tell(h("li"), key, values);
+    return tell(h("li"), key, {
+      original: visible(original),
+      replacement: visible(replacement),
+    });
   });
   if (kinds.size > MOST_LISTED) {
     items.push(tell(h("li"), "seed.more", { count: kinds.size - MOST_LISTED }));

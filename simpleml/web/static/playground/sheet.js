@@ -106,8 +106,6 @@ export class Sheet {
     const part = { options, from, size: options.size };
     const body = { seed: this.text, on_unknown: "nearest", ...options };
     this.parts.push(part);
-    this.started = performance.now();
-    this.first = 0;
     this.failure = null;
     this.reason = "";
     for (let attempt = 0; ; attempt++) {
@@ -168,7 +166,6 @@ export class Sheet {
           cells = cells.slice(kept.length);
         }
         if (!cells.length) continue;
-        this.first ||= performance.now();
         if (this.state !== "writing") this.#become("writing");
         this.view.append(cells);
       }
@@ -308,8 +305,6 @@ export class Sheet {
         : { stop: "state.stop", time: "state.time" }[this.reason] ??
           (words ? "state.done.words" : "state.done");
     tell(this.status, ending, { count });
-    const seconds = (performance.now() - this.first) / 1000;
-    this.element.dataset.speed = this.first && seconds > 0 ? String(Math.round(count / seconds)) : "";
     announce(say(ending, { count }));
   }
 

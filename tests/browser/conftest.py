@@ -1,0 +1,124 @@
+"""A real browser on a real server: chromium, driven by Playwright, headless.
+
+The browser is not fetched here (`make test` installs it); without one the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models import ALPHABET, write_model
+from pages import choose_model
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from servers import GunicornServer
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+PIXEL = bytes.fromhex(  # a PNG of one pixel
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636060"
+    "606000000005000167a5f6450000000049454e44ae426082"
+)
+
+expect.set_options(timeout=20_000)
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. One per module: Playwright's event loop would be in the way of other tests'."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """damaged (first of all), flow, slow, tales (with everything a card can say), words."""
+    folder = tmp_path_factory.mktemp("ML")
+    tales = write_model(
+        folder,
+        "tales",
+        alphabet=ALPHABET + "<>&",
+        metrics={"bits_per_character": 2.164},
+        corpus={"source": HOSTILE, "licence": "public domain", "characters": 250_000},
+        notes={"examples": ["once upon a time ", "the sultan & the <b>vizier</b> "]},
+    )
+    (tales / "training.png").write_bytes(PIXEL)
+    write_model(folder, "flow", stateful=True, seed=1, units=48)
+    write_model(folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2)
+    words = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
+    write_model(
+        folder, "words", level="word", alphabet=words, unknown_symbol="<unk>", stateful=True, seed=2
+    )
+    damaged = write_model(folder, "damaged", seed=4)
+    data = damaged / "damaged.tfl.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page_server(page_models: Path) -> Iterator[GunicornServer]:
+    """The server that most of these tests share."""
+    with GunicornServer(page_models) as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(browser: Browser, page_server: GunicornServer) -> Iterator[OpenPage]:
+    """Open the page in a fresh window: open_page("#…", model="tales", locale="fr-FR", …).
+
+    Afterwards no window may have met an exception, a refused resource or an alert. For an answer
+    that is an error the browser has a message of its own, which `may_fail=True` allows.
+    """
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_one(
+        address: str = "",
+        *,
+        base: str = "",
+        model: str = "",
+        may_fail: bool = False,
+        until_ready: bool = True,
+        **options: Any,
+    ) -> Page:
+        context = browser.new_context(**{"locale": "en-GB", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
+        page.on("dialog", lambda dialog: problems.append(f"alert: {dialog.message}"))
+
+        def console(message: Any) -> None:
+            failed = message.text.startswith("Failed to load resource")
+            if message.type in ("error", "warning") and not (failed and may_fail):
+                problems.append(f"{message.type}: {message.text}")
+
+        page.on("console", console)
+        page.goto(f"{base or page_server.base_url}/{address}")
+        if until_ready:
+            expect(page.locator("html[data-ready]")).to_be_attached()
+        if model:
+            choose_model(page, model)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert problems == []
