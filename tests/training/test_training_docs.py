@@ -1,0 +1,43 @@
+"""docs/training.md names every option of train.py with its default."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from simpleml.training.options import TrainingOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+ROWS = dict(re.findall(r"^\| `(--[a-z-]+)` \|([^|]*)\|", TEXT, flags=re.MULTILINE))
+
+
+def flags() -> list[str]:
+    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
+    assert spec is not None and spec.loader is not None
+    train = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(train)
+    return [
+        action.option_strings[-1]
+        for action in train.parser()._actions
+        if action.option_strings and action.dest != "help"
+    ]
+
+
+def test_every_option_has_its_row_and_no_row_is_left_over() -> None:
+    assert sorted(flags()) == sorted(ROWS)
+
+
+@pytest.mark.parametrize("flag", ROWS)
+def test_the_default_in_the_table_is_the_real_one(flag: str) -> None:
+    default = getattr(TrainingOptions(), flag[2:].replace("-", "_"), None)
+    if default is not None and not isinstance(default, bool):
+        assert ROWS[flag].strip() == f"{default}"
+
+
+def test_no_link_leads_nowhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        assert (ROOT / "docs" / target).exists(), target
