@@ -15,6 +15,7 @@ Try it::
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import importlib
@@ -359,13 +360,22 @@ def _parse(row: dict[str, str]) -> EpochRecord:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place whole: hidden name, sync, rename."""
+    """Put a file in place whole: hidden name, sync, rename.
+
+    Raises:
+        TrainingError: the disk is full or the folder not writable; the old file stands.
+    """
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _event_writer(folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pty
@@ -138,6 +139,22 @@ def test_a_damaged_history_is_named(tmp_path: Path) -> None:
     path.write_text("epoch,step\n1,x\n")
     with pytest.raises(TrainingError, match=r"training\.csv"):
         read_history(path)
+
+
+def test_a_full_disk_is_told_and_the_old_record_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "training.csv"
+    write_history(path, [record(1)])
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TrainingError, match=r"training\.csv: No space left"):
+        write_history(path, [record(1), record(2)])
+    assert read_history(path) == [record(1)]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["training.csv"]
 
 
 def test_tensorboard_gets_its_event_file(tmp_path: Path) -> None:
