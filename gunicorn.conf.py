@@ -82,7 +82,8 @@ _made_for_metrics: Path | None = None
 
 
 def on_starting(server: Any) -> None:
-    """Prepare what is shared by all workers."""
+    """Look at the settings and prepare what is shared by all workers."""
+    _check_settings()
     _allow_many_files()
     _prepare_metrics(server.cfg.workers)
 
@@ -135,6 +136,17 @@ def _stop_engine(worker: Any) -> None:
     service = getattr(worker.wsgi, "extensions", {}).get("simpleml")
     if service is not None:
         service.engine.stop()
+
+
+def _check_settings() -> None:
+    """Stop here if a setting is wrong: a worker that cannot start would be started for ever."""
+    from simpleml.errors import SettingsError
+    from simpleml.settings import Settings
+
+    try:
+        Settings.read()
+    except SettingsError as error:
+        raise SystemExit(f"The server cannot start: {error}") from None
 
 
 def _allow_many_files() -> None:
