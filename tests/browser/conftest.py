@@ -6,13 +6,12 @@ The browser is not fetched here (`make test` installs it); without one the tests
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from models import ALPHABET, write_model
-from pages import choose_model
+from pages import OpenPage, choose_model, write_models
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from servers import GunicornServer
 
@@ -26,15 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-PIXEL = bytes.fromhex(  # a PNG of one pixel
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636060"
-    "606000000005000167a5f6450000000049454e44ae426082"
-)
-
-expect.set_options(timeout=20_000)
-
-OpenPage = Callable[..., Page]
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +41,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def page_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """damaged (first of all), flow, slow, tales (with everything a card can say), words."""
+    """The models that these tests write with: pages.write_models."""
     folder = tmp_path_factory.mktemp("ML")
-    tales = write_model(
-        folder,
-        "tales",
-        alphabet=ALPHABET + "<>&",
-        metrics={"bits_per_character": 2.164},
-        corpus={"source": HOSTILE, "licence": "public domain", "characters": 250_000},
-        notes={"examples": ["once upon a time ", "the sultan & the <b>vizier</b> "]},
-    )
-    (tales / "training.png").write_bytes(PIXEL)
-    write_model(folder, "flow", stateful=True, seed=1, units=48)
-    write_model(folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2)
-    words = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
-    write_model(
-        folder, "words", level="word", alphabet=words, unknown_symbol="<unk>", stateful=True, seed=2
-    )
-    damaged = write_model(folder, "damaged", seed=4)
-    data = damaged / "damaged.tfl.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[:-1])
+    write_models(folder)
     return folder
 
 

@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from models import ALPHABET, write_model
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+PIXEL = bytes.fromhex(  # a PNG of one pixel
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636060"
+    "606000000005000167a5f6450000000049454e44ae426082"
+)
+
+WORDS = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
+
+OpenPage = Callable[..., Page]
+"""The fixture open_page."""
+
+
+def write_models(folder: Path) -> None:
+    """flow, slow, tales (with everything that a card can say), torn (broken), words."""
+    tales = write_model(
+        folder,
+        "tales",
+        alphabet=ALPHABET + "<>&",
+        metrics={"bits_per_character": 2.164},
+        corpus={"source": HOSTILE, "licence": "public domain", "characters": 250_000},
+        notes={"examples": ["once upon a time ", "the sultan & the <b>vizier</b> "]},
+    )
+    (tales / "training.png").write_bytes(PIXEL)
+    write_model(folder, "flow", stateful=True, seed=1, units=48)
+    write_model(folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2)
+    write_model(
+        folder, "words", level="word", alphabet=WORDS, unknown_symbol="<unk>", stateful=True, seed=2
+    )
+    tear(write_model(folder, "torn", seed=4))
+
+
+def tear(model: Path) -> None:
+    """Take the last byte of a model's data."""
+    data = model / f"{model.name}.tfl.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
 
 
 def choose_model(page: Page, name: str) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conftest import OpenPage
 from models import write_model
-from pages import picture, text_of, wait_until_done, write
+from pages import OpenPage, picture, text_of, wait_until_done, write
 from playwright.sync_api import Page, expect
 from servers import GunicornServer
 

@@ -177,8 +177,10 @@ function follow() {
   if (location.hash.length < 2 || location.hash === "#sheets") return false;
   const recipe = permalink.read(location.hash);
   if (!recipe) {
-    first.complain(tell(h("span"), "state.badlink"));
-    return false;
+    first
+      .choose(first.select.options[0].value)
+      .then(() => first.complain(tell(h("span"), "state.badlink")));
+    return true;
   }
   if (first.has(recipe.model)) {
     replay(recipe);

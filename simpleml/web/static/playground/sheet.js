@@ -107,11 +107,13 @@ export class Sheet {
     const body = { seed: this.text, on_unknown: "nearest", ...options };
     this.parts.push(part);
     this.failure = null;
+    this.resuming = false;
     this.reason = "";
     for (let attempt = 0; ; attempt++) {
       try {
         this.#become(from === this.view.cells.length ? "waiting" : "writing");
         await this.#request(body, from, signal);
+        this.view.flush();
         this.#become("done");
         break;
       } catch (error) {
@@ -126,6 +128,7 @@ export class Sheet {
         }
         if (this.view.cells.length > from) attempt = 0; // it did work
         const tried = await this.#pause(error, attempt, signal);
+        this.resuming = this.view.cells.length > from;
         if (!tried) {
           this.#become("stopped");
           this.#tellNotice("given-up");
@@ -154,7 +157,7 @@ export class Sheet {
           this.reason = data.truncated_by ?? data.finish_reason;
           return;
         }
-        if (signal.aborted) return;
+        signal.throwIfAborted();
         let cells = reader.read(data.text, data.logprobs);
         const kept = this.view.cells.slice(at, at + cells.length);
         const differs = kept.findIndex((cell, index) => cell.text !== cells[index].text);
@@ -166,6 +169,8 @@ export class Sheet {
           cells = cells.slice(kept.length);
         }
         if (!cells.length) continue;
+        if (this.resuming) announce(say("resumed"));
+        this.resuming = false;
         if (this.state !== "writing") this.#become("writing");
         this.view.append(cells);
       }
@@ -271,13 +276,13 @@ export class Sheet {
     this.element.dataset.state = state;
     this.element.setAttribute("aria-busy", String(this.busy));
     const { stop, ...others } = this.buttons;
-    // A button that goes away while it has the focus hands it to the text.
-    const focused = [stop, ...Object.values(others)].includes(document.activeElement);
+    const focused = Object.values(this.buttons).find((one) => one === document.activeElement);
     stop.hidden = !this.busy;
     for (const button of Object.values(others)) button.hidden = this.busy;
     others.goOn.hidden ||= state === "failed";
     others.copy.hidden ||= !this.text;
-    if (focused && document.activeElement.hidden) {
+    // A button that goes away hands its focus on.
+    if (focused?.hidden) {
       (this.busy ? stop : others.goOn.hidden ? others.same : others.goOn).focus();
     }
     const { temp, random_state } = this.parts.at(-1).options;
