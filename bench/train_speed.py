@@ -64,10 +64,11 @@ def ours(rows: int, precision: str) -> dict[str, float]:
     block = random.integers(0, V, (T + 1, rows)).astype(np.int32)
 
     def update() -> float:
-        outputs = (random.random((L, rows, H), np.float32) > 0.4).astype(np.float32)
-        mask = random.integers(0, 256, (L, H, 4 * H), np.uint8) > 77
+        outputs = random.integers(0, 256, (L, T, rows, H), np.uint8) > 102
+        weights = random.integers(0, 256, (L, H, 4 * H), np.uint8) > 51
+        masks = recurrent.Masks(outputs, weights, 1.67, 1.25)
         keep = np.ones((rows, 1), np.float32)
-        return float(learner.train(block[:-1], block[1:], keep, outputs, mask, 1.4, 1e-3, 0.99))
+        return float(learner.train(block[:-1], block[1:], keep, masks, 1e-3, 0.99))
 
     return timed(update, rows * T)
 

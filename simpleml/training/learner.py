@@ -72,9 +72,7 @@ def chunk_loss(
     tokens: Tensor,
     targets: Tensor,
     state: Sequence[Tensor],
-    outputs: Tensor,
-    recurrent_mask: Tensor | None,
-    recurrent_scale: Tensor | float,
+    masks: Masks,
     shape: NetworkShape,
     options: LearnerOptions,
     lstm: Lstm,
@@ -83,7 +81,6 @@ def chunk_loss(
 
     ``tokens`` (T, B) int32; ``targets`` (T, B) or, for the last step only, (1, B).
     """
-    masks = Masks(outputs, recurrent_mask, recurrent_scale)
     cast = recurrent.cast_parameters(parameters, shape, options.precision, masks)
     rows = tokens.shape[1]
     total, states = None, []
@@ -92,7 +89,7 @@ def chunk_loss(
             cast,
             tokens[:, part],
             [value[part] for value in state],
-            outputs[:, part],
+            masks.rows(part),
             shape,
             lstm,
         )

@@ -23,7 +23,7 @@ class TrainingOptions:
 
     layers: int = 3
     units: int = 512
-    dropout: float | None = None  # on each layer's outputs, one mask for all steps of a chunk
+    dropout: float | None = None  # on each layer's outputs
     weight_drop: float | None = None  # on the recurrent weights
     seq_maxlen: int = 25  # window for window mode, and for --recipe windows
     redun_step: int = 3  # distance between windows, --recipe windows

@@ -74,15 +74,6 @@ class Pace:
         return (1.0 - progress) / left
 
 
-def dropout_share(progress: float, ramp: float = 0.3) -> float:
-    """Share of the full dropout at ``progress``: none at first, all of it from ``ramp`` on.
-
-    Nothing can be learned by heart in the first epochs, and a stack of LSTMs under dropout takes
-    three times as many updates to leave the unigram loss.
-    """
-    return min(1.0, progress / ramp)
-
-
 def average_decay(updates: int, horizon: float) -> float:
     """Decay of the moving average of the weights: short at first, then over ``horizon`` updates."""
     return min(1.0 - 1.0 / max(1.0, horizon), (1.0 + updates) / (10.0 + updates))

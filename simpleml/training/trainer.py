@@ -39,7 +39,7 @@ from simpleml.training.material import read_material
 from simpleml.training.optimizer import OptimizerOptions
 from simpleml.training.options import TrainingOptions, resumed
 from simpleml.training.progress import CSV_NAME, EpochRecord, Progress, duration, read_history
-from simpleml.training.recurrent import Array, NetworkShape
+from simpleml.training.recurrent import Array, Masks, NetworkShape
 from simpleml.training.samples import sample
 from simpleml.training.stopping import InterruptedTrainingError, StopRequest, stop_request
 from simpleml.training.streams import Chunks, StreamChunks, WindowChunks
@@ -428,25 +428,18 @@ class Trainer:
 
     # --- parts of a step ---
 
-    def _masks(self) -> tuple[Array, Array, Array | None, float]:
-        """For a chunk: keep (B, 1), outputs (L, B, H), recurrent (L, H, 4H) or None, its scale."""
-        options, random, rows = self.options, self._random, self._chunks.rows
+    def _masks(self) -> tuple[Array, Masks]:
+        """For a chunk: which rows keep their state, (B, 1) float32, and what is dropped."""
+        options, random, chunks = self.options, self._random, self._chunks
         assert options.dropout is not None and options.weight_drop is not None
-        windows = options.recipe == "windows"
-        share = 1.0 if windows else schedule.dropout_share(self._run.progress)
-        dropped = share * options.dropout
-        size = (self.shape.layers, rows, self.shape.units)
-        outputs = (random.random(size, np.float32) >= dropped).astype(np.float32)
-        outputs /= np.float32(1.0 - dropped)
-        reset = 1.0 if windows else options.reset
-        keep = (random.random((rows, 1)) >= reset).astype(np.float32)
-        if not options.weight_drop:
-            return keep, outputs, None, 1.0
-        drawn = random.integers(
-            0, 256, (self.shape.layers, self.shape.units, 4 * self.shape.units), np.uint8
+        reset = 1.0 if options.recipe == "windows" else options.reset
+        keep = (random.random((chunks.rows, 1)) >= reset).astype(np.float32)
+        layers, units = self.shape.layers, self.shape.units
+        outputs, output_scale = _drop(
+            options.dropout, (layers, chunks.steps, chunks.rows, units), random
         )
-        threshold = round(share * options.weight_drop * 256)
-        return keep, outputs, drawn >= threshold, 256.0 / (256.0 - threshold)
+        weights, weight_scale = _drop(options.weight_drop, (layers, units, 4 * units), random)
+        return keep, Masks(outputs, weights, output_scale, weight_scale)
 
     def _settle(self, pending: list[Any]) -> float | None:
         """Read the losses that are still on the device into the epoch's sum."""
@@ -570,6 +563,17 @@ class Trainer:
         )
 
 
+def _drop(
+    share: float, size: tuple[int, ...], random: np.random.Generator
+) -> tuple[Array | None, float]:
+    """(what is kept, bool; its scale) for dropout of ``share``, to the nearest 1/256."""
+    threshold = round(share * 256)
+    if not threshold:
+        return None, 1.0
+    kept = random.integers(0, 256, size, np.uint8) >= threshold  # bytes are drawn fastest
+    return kept, 256.0 / (256.0 - threshold)
+
+
 def _checked_name(name: str) -> str:
     try:
         return check_name(name)
@@ -582,10 +586,10 @@ def _settled(options: TrainingOptions, symbols: int) -> TrainingOptions:
     windows = options.recipe == "windows"
     defaults: dict[str, Any] = {
         "dropout": 0.5 if windows else 0.4,
-        "weight_drop": 0.0 if windows else 0.3,
+        "weight_drop": 0.0 if windows else 0.2,
         "epochs": 50 if windows else schedule.default_epochs(symbols),
         "batch_size": 128 if windows else schedule.default_rows(symbols),
-        "learning_rate": 1e-3 if windows else 3e-3,
+        "learning_rate": 1e-3 if windows else 2e-3,
     }
     if options.max_minutes is not None and not windows:
         defaults["epochs"] *= 3  # the minutes decide, within reason

@@ -15,11 +15,12 @@ import pytest
 
 from simpleml.training import recurrent
 from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import NetworkShape
+from simpleml.training.recurrent import Masks, NetworkShape
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = NetworkShape(vocabulary=7, units=8, layers=3)
 ROWS, STEPS = 4, 6
+NO_MASKS = Masks(None, None)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,7 @@ def test_gradient_is_the_one_of_finite_differences(backend: Any) -> None:
         return float(values.mean(dtype=np.float64))
 
     learner = backend.Learner(SHAPE, LearnerOptions(shards=2), state)
-    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
-    learner.train(tokens, targets, np.ones((ROWS, 1), np.float32), outputs, None, 1.0, 1e-3, 0.9)
+    learner.train(tokens, targets, np.ones((ROWS, 1), np.float32), NO_MASKS, 1e-3, 0.9)
     # The first moment after one step is (1 - beta1) times the clipped gradient.
     first = [value.astype(np.float64) / 0.1 for value in learner.state().first]
     norm = np.sqrt(sum(float((value**2).sum()) for value in first))
@@ -120,12 +120,11 @@ def test_gradient_is_the_one_of_finite_differences(backend: Any) -> None:
 
 def test_cutting_the_rows_in_shards_changes_nothing(backend: Any) -> None:
     tokens, targets = chunk()
-    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
     results = []
     for shards in (1, 3):
         learner = backend.Learner(SHAPE, LearnerOptions(shards=shards), fresh())
         keep = np.ones((ROWS, 1), np.float32)
-        loss = learner.train(tokens, targets, keep, outputs, None, 1.0, 1e-2, 0.5)
+        loss = learner.train(tokens, targets, keep, NO_MASKS, 1e-2, 0.5)
         results.append((float(loss), learner.parameters(averaged=False), learner.state().carried))
     assert results[0][0] == pytest.approx(results[1][0], abs=1e-5)
     for one, other in zip(
@@ -138,10 +137,9 @@ def test_rows_that_are_reset_forget_and_the_others_carry_on(backend: Any) -> Non
     tokens, targets = chunk()
     state = fresh()
     state.carried = [np.full_like(value, 0.3) for value in state.carried]
-    outputs = np.ones((SHAPE.layers, ROWS, SHAPE.units), np.float32)
     keep = np.array([[1], [0], [1], [0]], np.float32)
     learner = backend.Learner(SHAPE, LearnerOptions(), state)
-    learner.train(tokens, targets, keep, outputs, None, 1.0, 0.0, 0.9)
+    learner.train(tokens, targets, keep, NO_MASKS, 0.0, 0.9)
     carried = learner.state().carried
     probe = backend.Learner(SHAPE, LearnerOptions(), state)
     _, from_zero = probe.losses(tokens, targets, recurrent.zero_state(SHAPE, ROWS))
@@ -180,10 +178,9 @@ state = LearnerState.fresh(recurrent.initial_parameters(shape, random),
 learner = backend.Learner(shape, LearnerOptions(), state)
 block = random.integers(0, 7, (10, 4)).astype(np.int32)
 for _ in range(20):
-    outputs = (random.random((3, 4, 8)) > 0.2).astype(np.float32) / np.float32(0.8)
-    mask = random.random((3, 8, 32)) > 0.2
-    loss = learner.train(block[:-1], block[1:], np.ones((4, 1), np.float32), outputs, mask, 1.25,
-                         1e-2, 0.9)
+    masks = recurrent.Masks(random.random((3, 9, 4, 8)) > 0.2, random.random((3, 8, 32)) > 0.2,
+                            1.25, 1.25)
+    loss = learner.train(block[:-1], block[1:], np.ones((4, 1), np.float32), masks, 1e-2, 0.9)
 print(json.dumps([float(loss), float(sum(np.abs(p).sum() for p in learner.parameters()))]))
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, NetworkShape, Tensor, project
+from simpleml.training.recurrent import Array, Masks, NetworkShape, Tensor, project
 
 READ_EVERY = 1 if jax.default_backend() == "cpu" else 20
 """Updates between two readings of the loss: each waits for the device, which costs a GPU time."""
@@ -121,9 +121,7 @@ class Learner:
         tokens: Array,
         targets: Array,
         keep: Array,
-        outputs: Array,
-        recurrent_mask: Array | None,
-        recurrent_scale: float,
+        masks: Masks,
         learning_rate: float,
         average_decay: float,
     ) -> Any:
@@ -133,12 +131,20 @@ class Learner:
         numbers = [
             np.float32(value)
             for value in (
-                recurrent_scale,
+                masks.output_scale,
+                masks.recurrent_scale,
                 *optimizer.step_numbers(self.updates, learning_rate, average_decay, options),
             )
         ]
         self._groups, loss, self._carried = self._step(
-            self._groups, self._carried, tokens, targets, keep, outputs, recurrent_mask, numbers
+            self._groups,
+            self._carried,
+            tokens,
+            targets,
+            keep,
+            masks.outputs,
+            masks.recurrent,
+            numbers,
         )
         return loss
 
@@ -175,7 +181,7 @@ def _training_step(
     tokens: Tensor,
     targets: Tensor,
     keep: Tensor,
-    outputs: Tensor,
+    outputs: Tensor | None,
     recurrent_mask: Tensor | None,
     numbers: list[Tensor],
 ) -> tuple[tuple[list[Tensor], ...], Tensor, list[Tensor]]:
@@ -187,16 +193,14 @@ def _training_step(
             tokens,
             targets,
             state,
-            outputs,
-            recurrent_mask,
-            numbers[0],
+            Masks(outputs, recurrent_mask, *numbers[:2]),
             shape,
             options,
             lstm,
         )
 
     (loss, after), gradients = jax.value_and_grad(loss_of, has_aux=True)(groups[0])
-    new = optimizer.adamw(groups, gradients, numbers[1:], options.optimizer)
+    new = optimizer.adamw(groups, gradients, numbers[2:], options.optimizer)
     return new, loss, after
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, NetworkShape, Tensor, project
+from simpleml.training.recurrent import Array, Masks, NetworkShape, Tensor, project
 
 READ_EVERY = 20 if tf.config.list_physical_devices("GPU") else 1
 """Updates between two readings of the loss: each waits for the device."""
@@ -135,9 +135,7 @@ class Learner:
         tokens: Array,
         targets: Array,
         keep: Array,
-        outputs: Array,
-        recurrent_mask: Array | None,
-        recurrent_scale: float,
+        masks: Masks,
         learning_rate: float,
         average_decay: float,
     ) -> Any:
@@ -152,12 +150,13 @@ class Learner:
             tf.constant(targets),
             self._carried,
             tf.constant(keep),
-            tf.constant(outputs),
-            None if recurrent_mask is None else tf.constant(recurrent_mask),
+            None if masks.outputs is None else tf.constant(masks.outputs),
+            None if masks.recurrent is None else tf.constant(masks.recurrent),
             [
                 tf.constant(value, tf.float32)
                 for value in (
-                    recurrent_scale,
+                    masks.output_scale,
+                    masks.recurrent_scale,
                     *optimizer.step_numbers(self.updates, learning_rate, average_decay, options),
                 )
             ],
@@ -200,7 +199,7 @@ class Learner:
         targets: Tensor,
         carried: list[Tensor],
         keep: Tensor,
-        outputs: Tensor,
+        outputs: Tensor | None,
         recurrent_mask: Tensor | None,
         numbers: list[Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
@@ -212,15 +211,13 @@ class Learner:
                 tokens,
                 targets,
                 [value * keep for value in carried],
-                outputs,
-                recurrent_mask,
-                numbers[0],
+                Masks(outputs, recurrent_mask, *numbers[:2]),
                 self.shape,
                 self.options,
                 lstm,
             )
         gradients = [tf.convert_to_tensor(value) for value in tape.gradient(loss, values)]
-        self._update(gradients, numbers[1:])
+        self._update(gradients, numbers[2:])
         return loss, after
 
     def _apply(self, gradients: list[Tensor], numbers: list[Tensor]) -> None:

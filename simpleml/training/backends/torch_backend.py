@@ -9,7 +9,7 @@ import torch
 
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, NetworkShape, Tensor
+from simpleml.training.recurrent import Array, Masks, NetworkShape, Tensor
 
 READ_EVERY = 20 if torch.cuda.is_available() else 1
 """Updates between two readings of the loss: each waits for the device, which costs a GPU time."""
@@ -90,9 +90,7 @@ class Learner:
         tokens: Array,
         targets: Array,
         keep: Array,
-        outputs: Array,
-        recurrent_mask: Array | None,
-        recurrent_scale: float,
+        masks: Masks,
         learning_rate: float,
         average_decay: float,
     ) -> Any:
@@ -104,9 +102,12 @@ class Learner:
             self._tensor(tokens),
             self._tensor(targets),
             [value * self._tensor(keep) for value in self._carried],
-            self._tensor(outputs),
-            None if recurrent_mask is None else self._tensor(recurrent_mask),
-            recurrent_scale,
+            Masks(
+                None if masks.outputs is None else self._tensor(masks.outputs),
+                None if masks.recurrent is None else self._tensor(masks.recurrent),
+                masks.output_scale,
+                masks.recurrent_scale,
+            ),
             self.shape,
             self.options,
             lstm,
