@@ -38,6 +38,15 @@ def test_the_default_in_the_table_is_the_real_one(flag: str) -> None:
         assert ROWS[flag].strip() == f"{default}"
 
 
+@pytest.mark.parametrize("name", ["dropout", "weight_drop", "learning_rate"])
+def test_defaults_that_depend_on_the_recipe_are_the_real_ones(name: str) -> None:
+    from simpleml.training.trainer import _settled
+
+    stateful = getattr(_settled(TrainingOptions(), 1_000_000), name)
+    windows = getattr(_settled(TrainingOptions(recipe="windows"), 1_000_000), name)
+    assert ROWS[f"--{name.replace('_', '-')}"].strip() == f"{stateful:g}, windows {windows:g}"
+
+
 def test_no_link_leads_nowhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (ROOT / "docs" / target).exists(), target
