@@ -56,6 +56,13 @@ class GenerateAnswer(TypedDict):
     logprobs: NotRequired[list[SymbolLogprobsAnswer]]
 
 
+class TextPiece(TypedDict):
+    """The next piece of a streamed text."""
+
+    text: str
+    logprobs: NotRequired[list[SymbolLogprobsAnswer]]
+
+
 class CardAnswer(TypedDict):
     """What is known of a model."""
 

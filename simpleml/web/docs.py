@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, send_file
+from markupsafe import Markup, escape
 
 from simpleml.web.openapi import Schema, current_document
 
@@ -67,6 +68,8 @@ def kind(schema: Schema) -> str:
     options = schema.get("anyOf") or schema.get("oneOf")
     if options:
         return " or ".join(dict.fromkeys(kind(one) for one in options))
+    if "contentSchema" in schema:
+        return f"JSON of {kind(schema['contentSchema'])}"
     if "const" in schema:
         return repr(schema["const"])
     if "enum" in schema:
@@ -85,8 +88,22 @@ def kind(schema: Schema) -> str:
         ("maxItems", "with at most"),
     ):
         if key in schema:
-            words.append(f"{word} {schema[key]:g}")
+            words.append(f"{word} {_number(schema[key])}")
     return " ".join(words)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+@blueprint.app_template_filter("marked")
+def marked(text: str) -> Markup:
+    """Text with `code` marked as such, everything escaped."""
+    parts = escape(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def _name_of(schema: Schema) -> str:

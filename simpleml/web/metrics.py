@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -19,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from simpleml.errors import ModelBrokenError
+from simpleml.errors import ModelBrokenError, SettingsError
 from simpleml.models.artifact import find_artifact, read_card
 from simpleml.web.request_log import RequestRecord
 from simpleml.web.service import Service
@@ -47,10 +48,15 @@ class Metrics:
     """The metrics of one worker, and the page that adds up those of all."""
 
     def __init__(self, service: Service) -> None:
+        """Make them; nothing is measured yet.
+
+        Raises:
+            SettingsError: the folder that several processes share cannot be made.
+        """
         self._service = service
         # Otherwise each series has a second one that says when it was made.
         prometheus_client.disable_created_metrics()
-        self.several = bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+        self.several = _prepare_folder(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
         own = CollectorRegistry()
         self._page = CollectorRegistry() if self.several else own
         if self.several:
@@ -167,6 +173,24 @@ class Metrics:
             for gone in self._seen_models - loaded - set(names):
                 self.loaded.remove(gone)
             self._seen_models &= loaded | set(names)
+
+
+def _prepare_folder(name: str) -> bool:
+    """Whether several processes share a folder, which is there then.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    if not name:
+        return False
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"PROMETHEUS_MULTIPROC_DIR is {name!r}, which cannot be made: {error.strerror}",
+            param="PROMETHEUS_MULTIPROC_DIR",
+        ) from error
+    return True
 
 
 class _ModelQuality(Collector):  # type: ignore[misc]  # prometheus_client is not looked into

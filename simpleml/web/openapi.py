@@ -65,6 +65,40 @@ TAGS = {
 
 
 @dataclass(frozen=True)
+class Events:
+    """A stream of server-sent events; OpenAPI describes each of them as an object."""
+
+    name: str
+    """Of the event's schema."""
+    description: str
+    data: tuple[Any, ...]
+    """Types of the JSON that an event's data may be, besides an error."""
+    names: tuple[str, ...] = ()
+    """The event field, where it has one."""
+    last: str = ""
+    """Data of the last event that is no JSON."""
+
+    def schema(self, types: _Schemas) -> Schema:
+        options = [types.of(one) for one in (*self.data, answers.ErrorAnswer)]
+        data: Schema = {
+            "type": "string",
+            "contentMediaType": _JSON,
+            "contentSchema": {"anyOf": options},
+        }
+        if self.last:
+            data = {"anyOf": [{"const": self.last}, data]}
+        properties: dict[str, Schema] = {"data": data}
+        if self.names:
+            properties["event"] = {"enum": list(self.names)}
+        return {
+            "description": self.description,
+            "type": "object",
+            "properties": properties,
+            "required": ["data"],
+        }
+
+
+@dataclass(frozen=True)
 class Operation:
     """One method of one path."""
 
@@ -93,7 +127,25 @@ class Operation:
         return "_".join([self.method, *words]) or self.method
 
 
-_GENERATED = {_TEXT: _STRING, _JSON: answers.GenerateAnswer, _EVENTS: _STRING}
+_TEXT_EVENTS = Events(
+    "TextEvent",
+    "A piece of the text; at the end, as the event `done`, the whole answer, or an `error`.",
+    (answers.TextPiece, answers.GenerateAnswer),
+    names=("message", "done", "error"),
+)
+_COMPLETION_EVENTS = Events(
+    "CompletionEvent",
+    "A chunk; at the end `[DONE]`, or an error.",
+    (openai_answers.CompletionChunk,),
+    last="[DONE]",
+)
+_CHAT_EVENTS = Events(
+    "ChatCompletionEvent",
+    "A chunk; at the end `[DONE]`, or an error.",
+    (openai_answers.ChatCompletionChunk,),
+    last="[DONE]",
+)
+_GENERATED = {_TEXT: _STRING, _JSON: answers.GenerateAnswer, _EVENTS: _TEXT_EVENTS}
 _GENERATION_HEADERS = ("X-Random-State", "X-Finish-Reason", "X-Seed-Changes")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -101,25 +153,25 @@ OPERATIONS: tuple[Operation, ...] = (
         "get", "/{model}/g/{seed}/{size}", "/<model>/g/<rest:rest>", "generate",
         "A text: the seed as given and what follows it.",
         _GENERATED, _GENERATES, query=GenerateParameters, headers=_GENERATION_HEADERS,
-        example="'BASE/contes/g/le%20sultan%20/200'",
+        example="'BASE/sherlock/g/Holmes%20/200'",
     ),
     Operation(
         "get", "/{model}/g/{seed}/{size}/{temp}", "/<model>/g/<rest:rest>", "generate",
         "The same with a temperature.",
         _GENERATED, _GENERATES, query=GenerateParameters, headers=_GENERATION_HEADERS,
-        example="'BASE/contes/g/le%20sultan%20/200/0.8?random_state=7'",
+        example="'BASE/sherlock/g/Holmes%20/200/0.8?random_state=7'",
     ),
     Operation(
         "post", "/{model}", "/<model>", "generate",
         "The same by JSON, whatever the Content-Type says.",
         _GENERATED, (*_GENERATES, 408), body=GenerateParameters, headers=_GENERATION_HEADERS,
-        example="BASE/contes -H 'Accept: application/json' "
-        """-d '{"seed": "le sultan ", "size": 200, "temp": 0.5}'""",
+        example="BASE/sherlock -H 'Accept: application/json' "
+        """-d '{"seed": "Holmes ", "size": 200, "temp": 0.5}'""",
     ),
     Operation(
         "get", "/{model}", "/<model>", "generate",
         "The model's card: alphabet, sizes, mode, validation, licence of the corpus.",
-        {_JSON: answers.CardAnswer}, (404,), example="BASE/contes",
+        {_JSON: answers.CardAnswer}, (404,), example="BASE/sherlock",
     ),
     Operation(
         "get", "/v1/models", "/v1/models", "openai", "All models.",
@@ -127,24 +179,24 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get", "/v1/models/{id}", "/v1/models/<path:model_id>", "openai", "One model.",
-        {_JSON: openai_answers.ModelAnswer}, (404,), example="BASE/v1/models/contes",
+        {_JSON: openai_answers.ModelAnswer}, (404,), example="BASE/v1/models/sherlock",
     ),
     Operation(
         "post", "/v1/completions", "/v1/completions", "openai",
         "Texts that go on from one or more prompts.",
-        {_JSON: openai_answers.Completion, _EVENTS: openai_answers.CompletionChunk},
+        {_JSON: openai_answers.Completion, _EVENTS: _COMPLETION_EVENTS},
         (*_GENERATES, 408), body=CompletionParameters, headers=("X-Random-State",),
         example="BASE/v1/completions -H 'Content-Type: application/json' "
-        """-d '{"model": "contes", "prompt": "le sultan ", "max_tokens": 200, "seed": 7}'""",
+        """-d '{"model": "sherlock", "prompt": "Holmes ", "max_tokens": 200, "seed": 7}'""",
     ),
     Operation(
         "post", "/v1/chat/completions", "/v1/chat/completions", "openai",
         "Texts that go on from the last user message.",
-        {_JSON: openai_answers.ChatCompletion, _EVENTS: openai_answers.ChatCompletionChunk},
+        {_JSON: openai_answers.ChatCompletion, _EVENTS: _CHAT_EVENTS},
         (*_GENERATES, 408), body=ChatParameters, headers=("X-Random-State",),
         example="-N BASE/v1/chat/completions -H 'Content-Type: application/json' "
-        """-d '{"model": "contes", "stream": true, """
-        """"messages": [{"role": "user", "content": "le sultan "}]}'""",
+        """-d '{"model": "sherlock", "stream": true, """
+        """"messages": [{"role": "user", "content": "Holmes "}]}'""",
     ),
     Operation(
         "get", "/livez", "/livez", "operate", "The process answers.",
@@ -385,12 +437,12 @@ class _Schemas:
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         taken = {one for op in operations for one in (op.query, op.body) if one is not None}
-        given = {
-            one
-            for op in operations
-            for one in (*op.answer.values(), *op.more_answers.values())
-            if not isinstance(one, dict)
-        } | {answers.ErrorAnswer}
+        answered = [
+            one for op in operations for one in (*op.answer.values(), *op.more_answers.values())
+        ]
+        streams = {one for one in answered if isinstance(one, Events)}
+        given = {one for one in answered if not isinstance(one, dict | Events)}
+        given |= {answers.ErrorAnswer, *(one for stream in streams for one in stream.data)}
         inputs = sorted(taken | given, key=lambda one: str(one.__name__))
         _, schema = TypeAdapter.json_schemas(
             [(one.__name__, "validation", TypeAdapter(one)) for one in inputs],
@@ -399,12 +451,16 @@ class _Schemas:
         self.definitions: dict[str, Schema] = schema["$defs"]
         for name in {one.__name__ for one in given}:
             self._close(name)
+        for stream in streams:
+            self.definitions[stream.name] = stream.schema(self)
+        self.definitions = dict(sorted(self.definitions.items()))
 
     def of(self, one: Any) -> Schema:
         """A reference to a type's schema; a schema is returned as it is."""
         if isinstance(one, dict):
             return one
-        return {"$ref": f"#/components/schemas/{one.__name__}"}
+        name = one.name if isinstance(one, Events) else one.__name__
+        return {"$ref": f"#/components/schemas/{name}"}
 
     def _close(self, name: str) -> None:
         """Answers hold what is described and nothing else."""

@@ -17,6 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from servers import AppServer, GunicornServer, Server
 from waiting import wait_until
 
+from simpleml import create_app
+from simpleml.errors import SettingsError
+
 SEED = "le secret du vizir "
 
 # Name and kind of everything that is promised.
@@ -224,3 +227,12 @@ def test_killed_worker_leaves_its_counts_and_not_its_gauges(two_workers: Gunicor
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: Page(two_workers).sum("simpleml_requests_running") == 0, what="0 run")
     assert Page(two_workers).sum("simpleml_requests_total", model="tales") == before
+
+
+def test_folder_that_cannot_be_made_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "file" / "metrics"))
+    with pytest.raises(SettingsError, match="PROMETHEUS_MULTIPROC_DIR"):
+        create_app(models_dir=tmp_path)

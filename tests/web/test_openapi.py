@@ -36,6 +36,17 @@ def answer_schema(method: str, path: str, status: str, kind: str) -> Any:
     return jsonschema_rs.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
 
 
+def event_schema(method: str, path: str) -> Any:
+    """A validator of the JSON in an event's data."""
+    content = DOCUMENT["paths"][path][method]["responses"]["200"]["content"]
+    name = content["text/event-stream"]["schema"]["$ref"].rpartition("/")[2]
+    data = DOCUMENT["components"]["schemas"][name]["properties"]["data"]
+    json_data = data["anyOf"][1] if "anyOf" in data else data
+    return jsonschema_rs.Draft202012Validator(
+        {**json_data["contentSchema"], "components": DOCUMENT["components"]}
+    )
+
+
 def test_document_is_served_as_json(http: httpx.Client) -> None:
     answer = http.get("/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
@@ -144,11 +155,20 @@ def test_answer_is_as_described(
 def test_events_are_as_described(http: httpx.Client, path: str, body: dict[str, Any]) -> None:
     options = {"stream": True, "stream_options": {"include_usage": True}}
     answer = http.post(path, json={**body, **options})
-    schema = answer_schema("post", path, "200", "text/event-stream")
     *events, done = answer.text.removesuffix("\n\n").split("\n\n")
     assert done == "data: [DONE]" and len(events) >= 3
+    schema = event_schema("post", path)
     for one in events:
         schema.validate(json.loads(one.removeprefix("data: ")))
+
+
+def test_text_events_are_as_described(http: httpx.Client) -> None:
+    answer = http.get("/tales/g/le /60?logprobs=1", headers={"Accept": "text/event-stream"})
+    *pieces, done = answer.text.removesuffix("\n\n").split("\n\n")
+    assert pieces and done.startswith("event: done\n")
+    schema = event_schema("get", "/{model}/g/{seed}/{size}")
+    for one in [*pieces, done]:
+        schema.validate(json.loads(one.partition("data: ")[2]))
 
 
 def test_answer_may_hold_nothing_else() -> None:
