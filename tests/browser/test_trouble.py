@@ -84,8 +84,7 @@ def test_a_busy_server_is_waited_for(open_page: OpenPage, page_models: Path) -> 
                 retry.click()
             return sheet.get_attribute("data-state") == "done"
 
-            wait_until(try_now, what="the text is written", every=0.2)
-
+        wait_until(try_now, what="the text is written", every=0.2)
         assert len(written(page)) == 30
 
 

@@ -119,7 +119,7 @@ function changed(sheet) {
 /** Write one text again with what the form says now. */
 async function again(sheet, sameDice) {
   const index = sheets.indexOf(sheet);
-  const number = sameDice ? sheet.parts[0].random_state : form.newRandomState();
+  const number = sameDice ? sheet.parts[0].options.random_state : form.newRandomState();
   const requests = await read(number);
   // With another layout in the form there may be no such text: the sheet's own settings then.
   const own = { card: sheet.card, options: { ...sheet.parts[0].options, random_state: number } };

@@ -288,8 +288,8 @@ export class Sheet {
     const { temp, random_state } = this.parts.at(-1).options;
     tell(this.title, "sheet.title", { model: this.card.model, temperature: temp });
     tellAttribute(others.same, "title", "again.same.hint", { number: String(random_state) });
-    const words = { waiting: "state.waiting", writing: "state.writing" }[state];
-    if (words) tell(this.status, words);
+    const words = { waiting: "state.waiting", writing: "state.writing", retrying: "" }[state];
+    if (words !== undefined) tell(this.status, words);
     this.events.changed(this);
   }
 
