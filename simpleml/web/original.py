@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from simpleml.errors import SimpleMLError
@@ -46,9 +47,17 @@ def generate_get(model: str, rest: str) -> Response:
 @blueprint.post("/<model>")
 def generate_post(model: str) -> Response:
     """The same by JSON {"seed", "size", "temp"}, whatever its Content-Type."""
+    _refuse_other_routes()
     service: Service = current_app.extensions["simpleml"]
     body = read_json_object(service.settings.body_timeout)
     return answer(model, {**request.args.to_dict(), **body})
+
+
+def _refuse_other_routes() -> None:
+    """POST /livez reaches the route of models, because that of probes knows GET alone."""
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and adapter.match(method="GET")[0] != "original.card":
+        raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
 
 
 @blueprint.get("/<model>")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import gevent
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from simpleml.errors import InvalidValueError, RequestTimeoutError
 from simpleml.generation.text_stream import GenerationOptions
@@ -151,7 +152,12 @@ def read_body(seconds: float) -> bytes:
         RequestTimeoutError: the client took more than `seconds` to send it.
     """
     with gevent.Timeout(seconds, False):
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        # A body without a length is silently cut at the limit (werkzeug's LimitedStream.readall).
+        limit = request.max_content_length
+        if request.content_length is None and limit is not None and len(body) >= limit:
+            raise RequestEntityTooLarge
+        return body
     raise RequestTimeoutError(f"The body did not arrive within {seconds:g} seconds.")
 
 
@@ -178,7 +184,21 @@ def read_json_object(seconds: float) -> dict[str, Any]:
             f"The body is a JSON {type(value).__name__}; it must be an object like "
             '{"seed": "le sultan", "size": 100}.'
         )
+    _refuse_half_characters(value)
     return value
+
+
+def _refuse_half_characters(value: dict[str, Any]) -> None:
+    """JSON can write half of a surrogate pair, which no UTF-8 answer could give back."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise InvalidValueError(
+            f"The body holds {half}, which is half of a surrogate pair and no character."
+        ) from None
+    except RecursionError:  # it could just be read, which takes a frame less than writing it
+        raise InvalidValueError("The body is not JSON: nested too deeply.") from None
 
 
 def _refuse_constant(name: str) -> Any:

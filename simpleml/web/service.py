@@ -92,9 +92,11 @@ class Service:
 
     def check_size(self, size: int, param: str = "size", least: int = 1) -> None:
         """Raise InvalidValueError for a size of less than `least` or more than the limit."""
-        if not least <= size <= self.settings.max_size:
+        most = self.settings.max_size
+        if not least <= size <= most:
+            shown = str(size) if abs(size) < 10**30 else f"{str(size)[:30]}…"
             raise InvalidValueError(
-                f"{param} is {size}; it must be {least} to {self.settings.max_size}", param=param
+                f"{param} is {shown}; it must be {least} to {most}", param=param
             )
 
     def generate(
