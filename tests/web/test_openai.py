@@ -692,3 +692,9 @@ def test_silent_stream_sends_pings(client: FlaskClient, monkeypatch: pytest.Monk
             go_on.set()
     assert ": ping\n\n" in seen
     assert seen[-1] == "data: [DONE]\n\n"
+
+
+def test_body_of_any_depth_is_no_server_error(client: FlaskClient) -> None:
+    for depth in (10, *range(900, 1010), 100_000):
+        body = '{"model": "nowhere", "user": ' + "[" * depth + "]" * depth + "}"
+        assert client.post("/v1/completions", data=body).status_code in (400, 404), depth
