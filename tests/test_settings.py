@@ -1,0 +1,92 @@
+"""Settings: default, then the environment, then an argument; a bad one stops the start by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import ROOT, environment
+
+from simpleml import create_app
+from simpleml.errors import SettingsError
+from simpleml.settings import PREFIX, Settings, table
+
+
+def test_defaults_are_the_contracts_limits() -> None:
+    settings = Settings.read({})
+    assert settings.models_dir == Path("ML")
+    assert settings.precision == "float32"
+    assert (settings.max_size, settings.max_seed, settings.max_body) == (10_000, 100_000, 1 << 20)
+    assert (settings.max_rows, settings.max_waiting, settings.deadline) == (64, 256, 60.0)
+    assert settings.cors_origins == ("*",)
+    assert settings.api_keys == ()
+
+
+def test_an_argument_goes_before_the_environment_and_that_before_the_default() -> None:
+    given = {"SIMPLEML_MAX_SIZE": "77", "SIMPLEML_MAX_ROWS": "5"}
+    settings = Settings.read(given, max_size=88)
+    assert (settings.max_size, settings.max_rows, settings.max_waiting) == (88, 5, 256)
+
+
+def test_an_empty_variable_is_as_none() -> None:
+    assert Settings.read({"SIMPLEML_MAX_SIZE": ""}).max_size == 10_000
+
+
+def test_lists_are_parted_by_commas() -> None:
+    settings = Settings.read({"SIMPLEML_API_KEYS": " one, two ,,three"})
+    assert settings.api_keys == ("one", "two", "three")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_SIZE", "many"), ("MAX_SIZE", "0"), ("MAX_SIZE", "-1"), ("MAX_SIZE", "1.5"),
+        ("MAX_SIZE", "99999999999"), ("MAX_ROWS", "0"), ("MAX_WAITING", "-1"), ("DEADLINE", "x"),
+        ("DEADLINE", "0"), ("DEADLINE", "nan"), ("DEADLINE", "inf"), ("MAX_BODY", "1"),
+        ("PRECISION", "int4"), ("PRECISION", "FLOAT32"), ("THREADS", "-1"), ("MOST_LOADED", "0"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_told_by_the_variables_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({PREFIX + name: value})
+    assert caught.value.message.startswith(f"SIMPLEML_{name} is {value!r}; it must be ")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"max_size": "many"}, "max_size is 'many'; it must be a whole number"),
+        ({"max_sise": 5}, "max_sise is no setting; there are models_dir, "),
+        ({"models_dir": None}, "models_dir is None"),
+        ({"api_keys": 5}, "api_keys is 5"),
+    ],
+    ids=repr,
+)
+def test_a_bad_argument_is_told_by_its_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        create_app(**given)
+    assert caught.value.message.startswith(message)
+
+
+def test_every_setting_stands_in_the_table_with_its_help() -> None:
+    rows = table()
+    assert {row[0] for row in rows} == {PREFIX + name.upper() for name in vars(Settings.read({}))}
+    assert all(len(text) > 10 for _, _, text in rows)
+
+
+@pytest.mark.parametrize("command", [["-m", "gunicorn", "--check-config", "app:app"], ["app.py"]])
+def test_a_bad_setting_stops_the_start_in_one_line(models_dir: Path, command: list[str]) -> None:
+    said = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment(models_dir, {"SIMPLEML_MAX_ROWS": "lots"}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert said.returncode != 0
+    assert "SIMPLEML_MAX_ROWS is 'lots'; it must be a whole number" in said.stdout + said.stderr
+    assert "Traceback" not in said.stdout + said.stderr
