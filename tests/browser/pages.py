@@ -75,6 +75,11 @@ def written(page: Page, number: int = 0) -> str:
     return page.locator(".text-written").nth(number).text_content() or ""
 
 
+def address_of(page: Page) -> str:
+    """What the address bar shows now (page.url learns of it later)."""
+    return str(page.evaluate("() => location.href"))
+
+
 def picture(page: Page, name: str) -> None:
     """Keep a screenshot in artifacts/."""
     folder = ROOT / "artifacts"

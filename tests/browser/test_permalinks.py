@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models import write_model
-from pages import OpenPage, picture, text_of, wait_until_done, write
+from pages import OpenPage, address_of, picture, text_of, wait_until_done, write
 from playwright.sync_api import Page, expect
 from servers import GunicornServer
 
@@ -26,7 +26,7 @@ def test_a_link_brings_the_text_back_exactly(open_page: OpenPage) -> None:
     wait_until_done(page)
     text = text_of(page)
     link = link_of(page)
-    assert page.url.endswith(link), "the address bar holds the same link"
+    assert address_of(page).endswith(link), "the address bar holds the same link"
     other = open_page(link)
     wait_until_done(other)
     assert text_of(other) == text

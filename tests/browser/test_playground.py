@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 from models import write_model
-from pages import HOSTILE, OpenPage, picture, tear, text_of, wait_until_done, write, written
+from pages import (
+    HOSTILE,
+    OpenPage,
+    address_of,
+    picture,
+    tear,
+    text_of,
+    wait_until_done,
+    write,
+    written,
+)
 from playwright.sync_api import Page, expect
 from servers import GunicornServer
 from waiting import wait_until
@@ -19,7 +29,7 @@ from waiting import wait_until
 
 def numbers_of(page: Page) -> list[int]:
     """The random numbers in the address: of the text, and of each continuation."""
-    return [int(one) for one in re.findall(r"(?:&|%26)r(?:=|%3D)(\d+)", page.url)]
+    return [int(one) for one in re.findall(r"(?:&|%26)r(?:=|%3D)(\d+)", address_of(page))]
 
 
 def post(server: GunicornServer, model: str, **body: object) -> str:

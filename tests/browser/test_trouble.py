@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pages import OpenPage, picture, text_of, wait_until_done, write, written
+from pages import OpenPage, address_of, picture, text_of, wait_until_done, write, written
 from playwright.sync_api import expect
 from servers import GunicornServer
 from waiting import wait_until
@@ -49,7 +49,7 @@ def test_a_lost_connection_keeps_the_text_and_goes_on_with_the_same_one(
         picture(page, "connection-lost")
         wait_until_done(page)
         assert len(written(page)) == 600 and written(page).startswith(kept)
-        other = open_page(f"#{urlsplit(page.url).fragment}", base=server.base_url)
+        other = open_page(f"#{urlsplit(address_of(page)).fragment}", base=server.base_url)
         expect(other.locator(".sheet")).to_have_attribute("data-link", "same")
 
 
