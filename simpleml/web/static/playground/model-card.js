@@ -11,7 +11,7 @@ const fact = (key, ...value) => [h("dt", {}, say(key)), h("dd", {}, ...value)];
 export function figure(card) {
   const bits = card.metrics?.bits_per_character;
   if (typeof bits !== "number") return "";
-  return `${number(bits, { maximumFractionDigits: 2 })} · ${say("card.quality").toLowerCase()}`;
+  return say("card.figure", { bits: number(bits, { maximumFractionDigits: 2 }) });
 }
 
 /**

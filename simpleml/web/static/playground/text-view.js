@@ -1,6 +1,8 @@
 /**
- * A text on the screen: the seed, then one element for each symbol, added once per frame however
- * fast they come. Pointing at a symbol, or walking there with the arrow keys, inspects it.
+ * A text on the screen: the seed, then one element for each symbol. However fast they come, they
+ * are added together once per frame, and less often where a long text takes long to lay out, so
+ * that typing goes on undisturbed. Pointing at a symbol, or walking there with the arrow keys,
+ * inspects it.
  */
 
 import { surprise } from "./cells.js";
@@ -8,6 +10,7 @@ import { h } from "./dom.js";
 import { tellAttribute } from "./i18n.js";
 import * as inspector from "./inspector.js";
 
+const REST = 4; // how many times as long as a layout took the page is left alone after it
 const FOLLOW_MARGIN = 120; // pixels kept free under the last line while the page follows it
 
 export class TextView {
@@ -28,7 +31,9 @@ export class TextView {
     this.shown = [];
     /** @type {WeakMap<Element, number>} */
     this.positions = new WeakMap();
+    this.timer = 0;
     this.frame = 0;
+    this.cost = 0; // milliseconds that the last layout took
     this.cursor = -1;
     this.pinned = false;
     this.#listen();
@@ -49,14 +54,18 @@ export class TextView {
   /** @param {import("./cells.js").Cell[]} cells */
   append(cells) {
     this.cells.push(...cells);
-    if (!this.frame) this.frame = requestAnimationFrame(() => this.flush());
+    this.timer ||= setTimeout(() => {
+      this.frame = requestAnimationFrame(() => this.flush());
+    }, REST * this.cost);
   }
 
   /** Show everything now. */
   flush() {
+    clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
-    this.frame = 0;
+    this.timer = 0;
     if (this.shown.length === this.cells.length) return;
+    const started = performance.now();
     const follows = this.#endsInView();
     const added = document.createDocumentFragment();
     for (let at = this.shown.length; at < this.cells.length; at++) {
@@ -69,7 +78,10 @@ export class TextView {
       added.append(element);
     }
     this.written.append(added);
-    if (follows) this.#follow();
+    // Asking where the text ends makes the browser lay it out, which is what takes the time.
+    const below = this.caret.getBoundingClientRect().bottom + FOLLOW_MARGIN - innerHeight;
+    if (follows && below > 0) scrollBy({ top: below, behavior: "instant" });
+    this.cost = performance.now() - started;
   }
 
   /** Keep the first `count` cells. @param {number} count */
@@ -136,10 +148,5 @@ export class TextView {
   #endsInView() {
     const end = this.caret.getBoundingClientRect();
     return end.bottom > 0 && end.top < innerHeight;
-  }
-
-  #follow() {
-    const below = this.caret.getBoundingClientRect().bottom + FOLLOW_MARGIN - innerHeight;
-    if (below > 0) scrollBy({ top: below, behavior: "instant" });
   }
 }
