@@ -252,28 +252,39 @@ def split_text(
         raise CorpusError(f"{size:,} characters are too few to split: {MIN_CHARACTERS} at least")
     if how == "tail":
         cut = int(size * (1.0 - fraction))
-        kept = int(cut * (1.0 - selection_fraction))
-        return Split(
-            text,
-            "tail",
-            fraction,
-            ((0, kept),),
-            ((kept, cut),) if kept < cut else (),
-            ((cut, size),),
-        )
-    # Even stretches, each: training, then selection, then held out. Blocks shrink in number
-    # for short texts, so that each still holds some sentences.
-    count = max(1, min(blocks, int(size * fraction) // 1000))
-    edges = [round(size * i / count) for i in range(count + 1)]
-    training, selection, validation = [], [], []
-    for first, last in itertools.pairwise(edges):
-        cut = first + int((last - first) * (1.0 - fraction))
-        kept = first + int((cut - first) * (1.0 - selection_fraction))
-        training.append((first, kept))
-        if kept < cut:
-            selection.append((kept, cut))
-        validation.append((cut, last))
-    return Split(text, "spread", fraction, tuple(training), tuple(selection), tuple(validation))
+        training, selection = _stretches(0, cut, selection_fraction, blocks)
+        return Split(text, "tail", fraction, training, selection, ((cut, size),))
+    # Blocks shrink in number for short texts, so that each still holds some sentences.
+    kept, validation = _stretches(0, size, fraction, blocks)
+    parts = [_stretches(first, last, selection_fraction, 1) for first, last in kept]
+    return Split(
+        text,
+        "spread",
+        fraction,
+        tuple(span for training, _ in parts for span in training),
+        tuple(span for _, selection in parts for span in selection),
+        validation,
+    )
+
+
+def _stretches(
+    first: int, last: int, share: float, blocks: int
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Cut [first, last) into even stretches and the last `share` of each off: (kept, cut off).
+
+    The selection slice is cut so in a tail split too. Taken in one piece from the end of the
+    training part it took the beginning of tinyshakespeare's last play, and with it all its names,
+    from what is trained on: 0.16 nats worse on the held-out rest of that play.
+    """
+    count = max(1, min(blocks, int((last - first) * share) // 1000))
+    edges = [first + round((last - first) * i / count) for i in range(count + 1)]
+    kept, cut_off = [], []
+    for start, end in itertools.pairwise(edges):
+        cut = start + int((end - start) * (1.0 - share))
+        kept.append((start, cut))
+        if cut < end:
+            cut_off.append((cut, end))
+    return tuple(kept), tuple(cut_off)
 
 
 def encode_characters(text: str, indices: Mapping[str, int]) -> NDArray[np.int32]:

@@ -124,8 +124,20 @@ def test_rich_scripts_stay_under_the_limit() -> None:
 def test_tail_split_of_tinyshakespeare_is_the_published_one(shared: Path) -> None:
     text = read_text(shared / "data" / "tinyshakespeare.txt")
     split = split_text(text, "tail", 0.1)
-    assert split.text("training") + split.text("selection") == text[:1_003_854]
+    spans = sorted(split.training + split.selection)
+    assert "".join(text[first:last] for first, last in spans) == text[:1_003_854]
     assert split.text("validation") == text[-111_540:]
+
+
+def test_the_selection_slice_comes_from_everywhere_in_the_training_part() -> None:
+    text = "".join(chr(0x4E00 + i // 1000) for i in range(1_000_000))
+    split = split_text(text, "tail", 0.1)
+    assert len(split.selection) == 20
+    assert len(split.text("selection")) == 45_000
+    starts = [first for first, _ in split.selection]
+    gaps = [after - before for before, after in itertools.pairwise(starts)]
+    assert max(gaps) - min(gaps) <= 2
+    assert split.selection[-1][1] == 900_000
 
 
 @given(
