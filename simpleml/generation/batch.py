@@ -3,7 +3,9 @@
 Stateful: one row per text, its state carried on.
 Window: W staggered rows per text, W being the model's window. Every symbol goes to all W; the row
 that has then seen exactly W symbols from a zero state gives the distribution TFLearn would compute,
-is reset and becomes the youngest. All texts of a batch share the turn of the rows.
+is reset and becomes the youngest. All texts of a batch share the turn of the rows. A text that
+joins reads its seed on rows of its own (window_reader.py): its first distribution in the step after
+it joined, its other windows before the one after that.
 
 Texts join and leave between steps, and none of them can tell who was beside it. It knows nothing
 of sampling, of requests or of threads: its caller owns it.
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.generation.network import CHUNK_ROWS, RowStates, StepNetwork
+from simpleml.generation.window_reader import WindowReader
 from simpleml.models.network_weights import Float32Array
 
 _SMALLEST_CAPACITY = 1
@@ -59,6 +62,9 @@ class Batch:
         self.slots: list[Slot] = []
         self._rows_each = window or 1
         self._turn = 0  # in window mode: the row to reset before the next step
+        self._reader = None if window is None else WindowReader(network, window)
+        self._unread: list[Slot] = []  # in window mode: joined since the last step
+        self._behind: list[Slot] = []  # in window mode: have had their first distribution only
         self._capacity = 0
         self._calls: dict[tuple[int, int, int], list[_Call]] = {}
         self._parity = 0  # which of the two state buffers is read next
@@ -89,7 +95,10 @@ class Batch:
             self._allocate(2 * self._capacity)
         slot = Slot(symbols, index=len(self.slots))
         self.slots.append(slot)
-        self._states.clear(self._rows_of(slot.index))
+        if self.window is None:
+            self._states.clear(self._rows_of(slot.index))
+        else:
+            self._unread.append(slot)
         return slot
 
     def leave(self, slot: Slot) -> None:
@@ -113,22 +122,57 @@ class Batch:
             reading its seed mean nothing yet.
         """
         count = len(self.slots)
+        if self._reader is None:
+            for slot in self.slots:
+                if slot.reading:
+                    self._next[slot.index] = slot.seed[slot.read]
+                    slot.read += 1
+                else:
+                    self._next[slot.index] = symbols[slot.index]
+            self._run(count)
+        else:
+            unread = [slot for slot in self._unread if slot.index >= 0]
+            self._catch_up(self._reader)
+            # Rows of the unread among these are stepped in vain; their windows come later.
+            running = 1 + max((s.index for s in self.slots if not s.reading), default=-1)
+            if running:
+                self._next[:running] = symbols[:running]
+                self._step_windows(running)
+            if unread:
+                first = self._reader.first([slot.seed for slot in unread])
+                self._probabilities[[slot.index for slot in unread]] = first
+                for slot in unread:
+                    slot.read = len(slot.seed)
+            self._unread, self._behind = [], unread
+        return self._probabilities[:count]
+
+    def _step_windows(self, count: int) -> None:
+        """Feed the first `count` texts' symbols to all their rows."""
         each = self._rows_each
-        for slot in self.slots:
-            if slot.reading:
-                self._next[slot.index] = slot.seed[slot.read]
-                slot.read += 1
-            else:
-                self._next[slot.index] = symbols[slot.index]
-        if self.window is not None:
-            self._symbols[: count * each].reshape(count, each)[:] = self._next[:count, None]
-            self._states.clear(slice(self._turn, count * each, each))
-            self._turn = (self._turn + 1) % each
+        self._symbols[: count * each].reshape(count, each)[:] = self._next[:count, None]
+        self._states.clear(slice(self._turn, count * each, each))
+        self._turn = (self._turn + 1) % each
+        self._run(count)
+
+    def _run(self, count: int) -> None:
         for call in self._prepared(count):
             self.network.run(call.binding)
         self._states, self._other_states = self._other_states, self._states
         self._parity ^= 1
-        return self._probabilities[:count]
+
+    def _catch_up(self, reader: WindowReader) -> None:
+        """Bring the texts that have had their first distribution level with the others."""
+        behind = [slot for slot in self._behind if slot.index >= 0]
+        each = self._rows_each
+        # The row that is reset next becomes the youngest, the one after it is the oldest.
+        by_age = (self._turn + np.arange(1, each)) % each
+        for start in range(0, len(behind), reader.most_texts):
+            group = behind[start : start + reader.most_texts]
+            states = reader.staggered([slot.seed for slot in group])
+            for number, slot in enumerate(group):
+                self._states.take_rows(
+                    slot.index * each + by_age, states, slice(number, None, len(group))
+                )
 
     def _rows_of(self, index: int) -> slice:
         return slice(index * self._rows_each, (index + 1) * self._rows_each)

@@ -50,6 +50,13 @@ class RowStates:
         for array in (*self.cells, *self.hiddens):
             array[target] = array[source]
 
+    def take_rows(self, target: Any, states: RowStates, source: Any) -> None:
+        """Copy rows of other states into these (any NumPy indices of the first axis)."""
+        for mine, other in zip(
+            (*self.cells, *self.hiddens), (*states.cells, *states.hiddens), strict=True
+        ):
+            mine[target] = other[source]
+
 
 class StepNetwork:
     """The compiled step of one model; its session may be used by several threads at once."""
