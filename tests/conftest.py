@@ -100,6 +100,18 @@ def server(models_dir: Path) -> Iterator[GunicornServer]:
 
 
 @pytest.fixture(scope="session")
+def one_place(models_dir: Path) -> Iterator[GunicornServer]:
+    """One text at a time and no queue; texts may be endless. See streams.endless_stream."""
+    env = {
+        "SIMPLEML_MAX_ROWS": "1",
+        "SIMPLEML_MAX_WAITING": "0",
+        "SIMPLEML_MAX_SIZE": "10000000",
+    }
+    with GunicornServer(models_dir, env=env) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def app_server(models_dir: Path) -> Iterator[AppServer]:
     """`python app.py` over `models_dir`."""
     with AppServer(models_dir) as running:

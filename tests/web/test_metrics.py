@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from models import write_model
 from prometheus_client.parser import text_string_to_metric_families
 from servers import AppServer, GunicornServer, Server
+from streams import endless_stream, unread_request
 from waiting import wait_until
 
 from simpleml import create_app
@@ -184,37 +184,28 @@ def test_rejections_are_counted_by_reason(counted: Server) -> None:
     )
 
 
-@contextmanager
-def endless_stream(server: Server) -> Iterator[None]:
-    """A request that runs as long as the block."""
-    body = {"model": "flow", "max_tokens": 10**7, "stream": True}
-    with (
-        httpx.Client(timeout=60) as http,
-        http.stream("POST", server.base_url + "/v1/completions", json=body) as answer,
-    ):
-        pieces = answer.iter_bytes()  # kept, or the stream is closed
-        next(pieces)
-        yield
-
-
 def test_gauges_follow_the_engines_of_all_workers(two_workers: GunicornServer) -> None:
-    with endless_stream(two_workers):
+    with ExitStack() as streams:
+        streams.enter_context(endless_stream(two_workers))
         wait_until(lambda: Page(two_workers).sum("simpleml_requests_running") == 1, what="1 runs")
+        # Two workers have a place each: of three requests one waits, wherever they went.
+        for _ in range(2):
+            streams.enter_context(unread_request(two_workers))
+        wait_until(lambda: Page(two_workers).sum("simpleml_requests_waiting") == 1, what="1 waits")
     wait_until(lambda: Page(two_workers).sum("simpleml_requests_running") == 0, what="none runs")
+    wait_until(lambda: Page(two_workers).sum("simpleml_requests_waiting") == 0, what="none waits")
 
 
-def test_full_queue_is_counted_and_seen_waiting(measured_dir: Path) -> None:
-    env = {"SIMPLEML_MAX_ROWS": "1", "SIMPLEML_MAX_WAITING": "1", "SIMPLEML_MAX_SIZE": "10000000"}
-    with GunicornServer(measured_dir, env=env) as server, ThreadPoolExecutor(1) as pool:
-        with endless_stream(server):
-            waiting = pool.submit(get, server, "/flow/g/a/5")
-            wait_until(lambda: Page(server).sum("simpleml_requests_waiting") == 1, what="1 waits")
-            assert get(server, "/flow/g/a/5").status_code == 429
-        assert waiting.result(60).status_code == 200
-        page = Page(server)
-    assert page.sum("simpleml_requests_waiting") == 0
-    assert page.sum("simpleml_requests_rejected_total", reason="queue_full") == 1
-    assert page.sum("simpleml_requests_total", status="429", model="flow") == 1
+def test_full_queue_is_counted(one_place: GunicornServer) -> None:
+    def rejected() -> float:
+        return Page(one_place).sum("simpleml_requests_rejected_total", reason="queue_full")
+
+    with endless_stream(one_place):
+        before = rejected()
+        assert get(one_place, "/flow/g/a/5").status_code == 429
+        wait_until(lambda: rejected() == before + 1, what="the rejection is counted")
+        page = Page(one_place)
+    assert page.sum("simpleml_requests_total", status="429", route="/<model>/g/<rest>") == 1
 
 
 def test_killed_worker_leaves_its_counts_and_not_its_gauges(two_workers: GunicornServer) -> None:

@@ -6,7 +6,6 @@ import json
 import math
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from models import ALPHABET
 from servers import GunicornServer
+from streams import endless_stream
 
 from simpleml.generation.batch import Batch
 from simpleml.models.vocabulary import Vocabulary
@@ -621,19 +621,10 @@ def test_deadline_before_the_first_symbol_is_504(hasty: httpx.Client, stream: bo
     )  # fmt: skip
 
 
-def test_full_queue_is_429_with_retry_after(models_dir: Path) -> None:
-    env = {
-        "SIMPLEML_MAX_ROWS": "1", "SIMPLEML_MAX_WAITING": "0", "SIMPLEML_MAX_SIZE": "10000000",
-    }  # fmt: skip
-    endless = {"model": "tales", "max_tokens": 10**7, "stream": True}
-    with (
-        GunicornServer(models_dir, env=env) as running,
-        httpx.Client(base_url=running.base_url, timeout=60) as http,
-        http.stream("POST", "/v1/completions", json=endless) as stream,
-    ):
-        pieces = stream.iter_bytes()  # kept, or the stream is closed
-        next(pieces)
-        answer = http.post("/v1/chat/completions", json={"model": "tales", "messages": [user("a")]})
+def test_full_queue_is_429_with_retry_after(one_place: GunicornServer) -> None:
+    asked = {"model": "tales", "messages": [user("a")]}
+    with endless_stream(one_place):
+        answer = httpx.post(one_place.base_url + "/v1/chat/completions", json=asked, timeout=60)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["code"]) == (
         429, "rate_limit_error", "queue_full",
@@ -656,13 +647,14 @@ def test_failed_step_after_the_headers_is_an_event_and_the_end(
     def failing(batch: Batch, symbols: Any) -> Any:
         nonlocal steps
         steps += 1
-        if steps == 20:  # the window of 12 was read and some text is there
+        if steps == 20:  # some text is there, not all
             begun.wait(30)
             raise RuntimeError("secret detail")
         return step(batch, symbols)
 
     monkeypatch.setattr(Batch, "step", failing)
-    answer = client.post("/v1/completions", json={"model": "tales", "stream": True}, buffered=False)
+    asked = {"model": "tales", "max_tokens": 100, "stream": True}
+    answer = client.post("/v1/completions", json=asked, buffered=False)
     assert answer.status_code == 200
     begun.set()
     *_, last = answer.text.removesuffix("\n\n").split("\n\n")
@@ -678,13 +670,14 @@ def test_silent_stream_sends_pings(client: FlaskClient, monkeypatch: pytest.Monk
     def slow(batch: Batch, symbols: Any) -> Any:
         nonlocal steps
         steps += 1
-        if steps == 20:  # the window of 12 was read and some text is there
+        if steps == 20:  # some text is there, not all
             go_on.wait(30)
         return step(batch, symbols)
 
     monkeypatch.setattr(Batch, "step", slow)
     monkeypatch.setattr(service_module, "PING_SECONDS", 0.02)
-    answer = client.post("/v1/completions", json={"model": "tales", "stream": True}, buffered=False)
+    asked = {"model": "tales", "max_tokens": 100, "stream": True}
+    answer = client.post("/v1/completions", json=asked, buffered=False)
     seen = []
     for part in answer.response:
         seen.append(part.decode() if isinstance(part, bytes) else part)

@@ -134,16 +134,6 @@ def endless_stream(client: OpenAI) -> openai.Stream[Completion]:
     return wait_until(ask, what="the place is free")
 
 
-@pytest.fixture(scope="module")
-def one_place(server: GunicornServer) -> Iterator[GunicornServer]:
-    """One place and no queue."""
-    env = {
-        "SIMPLEML_MAX_ROWS": "1", "SIMPLEML_MAX_WAITING": "0", "SIMPLEML_MAX_SIZE": "1000000",
-    }  # fmt: skip
-    with GunicornServer(server.models_dir, env=env) as running:
-        yield running
-
-
 def test_errors_are_the_client_s_own_exceptions(client: OpenAI, one_place: GunicornServer) -> None:
     with pytest.raises(openai.BadRequestError) as bad:
         client.completions.create(model="tales", prompt="Œ")
