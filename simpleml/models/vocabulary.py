@@ -35,7 +35,7 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     '"': ("“", "”", "«", "»"), "«": ('"', "“"), "»": ('"', "”"), "‹": ("'", "‘"), "›": ("'", "’"),
     "–": ("-", "—"), "—": ("--", "-", "–"), "‐": ("-",), "‑": ("-",), "−": ("-",), "―": ("--", "-"),
     "-": ("–", "—"), "…": ("...", "."), "\u00a0": (" ",), "\u202f": (" ",), "\u2009": (" ",),
-    "\t": (" ",), "\r": ("\n",), "\u2028": ("\n",), "\u2029": ("\n",), "\n": (" ",),
+    "\t": (" ",), "\r": ("\n",), "\r\n": ("\n",), "\u2028": ("\n",), "\u2029": ("\n",), "\n": (" ",),
     "œ": ("oe",), "Œ": ("OE", "Oe"), "æ": ("ae",), "Æ": ("AE", "Ae"), "ß": ("ss",), "ø": ("o",),
     "Ø": ("O",), "ł": ("l",), "Ł": ("L",), "đ": ("d",), "ð": ("d",), "þ": ("th",),
 }  # fmt: skip
@@ -238,8 +238,10 @@ class Vocabulary:
         return list(accumulate(lengths, initial=0))
 
     def _cluster(self, symbols: list[str], number: int) -> str:
-        """The symbol there with the combining marks after it that are not known."""
+        """The symbol there with the combining marks after it that are not known; CR with its LF."""
         end = number + 1
+        if symbols[number : number + 2] == ["\r", "\n"] and "\r" not in self.index:
+            return "\r\n"
         while (
             self.level == "char"
             and end < len(symbols)

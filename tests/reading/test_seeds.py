@@ -89,6 +89,14 @@ def test_nearest_takes_the_plain_form(seed: str, expected: str) -> None:
     assert nearest(seed) == expected
 
 
+def test_nearest_reads_the_line_ends_of_windows_as_one() -> None:
+    encoded = Vocabulary(["\n", "a", "b"]).encode("a\r\nb", "nearest")
+    assert encoded.indices == [1, 0, 2]
+    assert [one.to_json() for one in encoded.changes] == [
+        {"position": 1, "original": "\r\n", "replacement": "\n"}
+    ]
+
+
 @pytest.mark.parametrize("word", ["été", "ça et là", "très", "forêt"])
 def test_nearest_reads_decomposed_accents_as_the_letters_the_model_knows(word: str) -> None:
     """macOS and some keyboards type e and ´ as two characters."""
