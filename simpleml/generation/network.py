@@ -99,6 +99,8 @@ class StepNetwork:
         self._session = onnxruntime.InferenceSession(
             graph, options, providers=["CPUExecutionProvider"]
         )
+        # It would keep the serialised graph, all weights once more, for a change of providers.
+        self._session._model_bytes = None
 
     def new_states(self, capacity: int) -> RowStates:
         """Zero states for `capacity` rows."""
