@@ -55,7 +55,9 @@ def tflearn_run(text: Path, minutes: float, out: Path) -> None:
     out.write_text(json.dumps(result))
 
 
-def our_run(text: Path, minutes: float, name: str, models: Path, out: Path) -> None:
+def our_run(
+    text: Path, minutes: float, name: str, models: Path, out: Path, given: dict[str, float]
+) -> None:
     """Our recipe for so many minutes; writes its curve on the held-out part to ``out``."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simpleml.training.evaluation import Evaluation, evaluate_stateful
@@ -73,8 +75,10 @@ def our_run(text: Path, minutes: float, name: str, models: Path, out: Path) -> N
             print(f"ours {curve[-1][0]:5.1f} min  {found.nats:.4f} nats", flush=True)
             return super()._judge()
 
-    options = TrainingOptions(max_minutes=minutes)
-    command = f"python train.py {text.name} --name {name} --max-minutes {minutes:g}"
+    options = TrainingOptions(**{"max_minutes": minutes, **given})  # type: ignore[arg-type]
+    command = f"python train.py {text.name} --name {name} --max-minutes {minutes:g}" + "".join(
+        f" --{option.replace('_', '-')} {value:g}" for option, value in given.items()
+    )
     result = Watched(
         text, name, models_dir=models, options=options, overwrite=True, command=command
     ).run()
@@ -115,6 +119,8 @@ def main() -> None:
     parser.add_argument("--name", help="of the model that ours leaves; default the file's name")
     parser.add_argument("--models-dir", type=Path, default=Path("bench/models"))
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder of the results")
+    parser.add_argument("--dropout", type=float, help="of ours, as train.py has it")
+    parser.add_argument("--weight-drop", type=float, help="of ours, as train.py has it")
     parser.add_argument("--part", choices=("both", "tflearn", "ours"), default="both")
     chosen = parser.parse_args()
     name = chosen.name or chosen.text.stem
@@ -123,7 +129,12 @@ def main() -> None:
         tflearn_run(chosen.text, chosen.minutes, files["tflearn"])
         return
     if chosen.part == "ours":
-        our_run(chosen.text, chosen.minutes, name, chosen.models_dir, files["ours"])
+        given = {
+            option: value
+            for option in ("dropout", "weight_drop")
+            if (value := getattr(chosen, option)) is not None
+        }
+        our_run(chosen.text, chosen.minutes, name, chosen.models_dir, files["ours"], given)
         return
     chosen.out.mkdir(parents=True, exist_ok=True)
     for part, file in files.items():

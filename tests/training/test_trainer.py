@@ -292,8 +292,8 @@ def learner() -> Any:
 
 def test_a_sweep_in_parallel_parts_is_the_sweep_of_one_row(learner: Any) -> None:
     piece = np.random.default_rng(2).integers(0, 6, 32 * 50 + 1).astype(np.int32)
-    whole = evaluation.stateful_losses(learner, piece, rows=1, steps=32)
-    parts = evaluation.stateful_losses(learner, piece, rows=4, steps=32)
+    whole = evaluation.stateful_losses(learner, [piece], rows=1, steps=32)[0]
+    parts = evaluation.stateful_losses(learner, [piece], rows=4, steps=32)[0]
     direct, carried = [], recurrent.zero_state(learner.shape, 1)
     for first in range(0, 32 * 50, 32):
         block = piece[first : first + 33, None]
@@ -303,13 +303,23 @@ def test_a_sweep_in_parallel_parts_is_the_sweep_of_one_row(learner: Any) -> None
     np.testing.assert_allclose(parts, whole, atol=1e-4)
 
 
+def test_pieces_are_swept_each_by_itself(learner: Any) -> None:
+    random = np.random.default_rng(4)
+    pieces = [random.integers(0, 6, size).astype(np.int32) for size in (1300, 90, 2, 700)]
+    together = evaluation.stateful_losses(learner, pieces, rows=4, steps=32)
+    for piece, losses in zip(pieces, together, strict=True):
+        alone = evaluation.stateful_losses(learner, [piece], rows=1, steps=32)[0]
+        assert len(losses) == len(piece) - 1
+        np.testing.assert_allclose(losses, alone, atol=1e-4)
+
+
 def test_a_window_is_judged_from_the_zero_state(learner: Any) -> None:
     piece = np.random.default_rng(3).integers(0, 6, 200).astype(np.int32)
     positions = np.array([25, 60, 199])
     losses = evaluation.window_losses(learner, piece, 25, positions, rows=4)
     for loss, position in zip(losses, positions, strict=True):
         window = piece[position - 25 : position + 1, None]
-        alone = evaluation.stateful_losses(learner, window[:, 0], rows=1, steps=25)
+        alone = evaluation.stateful_losses(learner, [window[:, 0]], rows=1, steps=25)[0]
         assert loss == pytest.approx(float(alone[-1]), abs=1e-4)
 
 
