@@ -17,13 +17,11 @@ for _folder in (ROOT, ROOT / "tests"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from models import write_model  # noqa: E402
+from models import WORDS, write_model  # noqa: E402
 from servers import AppServer, GunicornServer  # noqa: E402
 from tflearn_oracle import TFLearnOracle  # noqa: E402
 
 from simpleml import create_app  # noqa: E402
-
-WORDS = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
 
 
 @pytest.fixture(autouse=True, scope="session")

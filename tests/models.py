@@ -27,6 +27,10 @@ ALPHABET = "\n !\"'(),-./0123456789:;?abcdefghijklmnopqrstuvwxyzàçèéêô"
 """Characters of the small models: no capitals, no œ, no typographic quotes."""
 
 
+WORDS = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
+"""The alphabet of the small word-level model."""
+
+
 def random_weights(
     vocabulary_size: int, layers: int = 2, units: int | Sequence[int] = 32, seed: int = 0
 ) -> NetworkWeights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from models import ALPHABET, write_model
+from models import ALPHABET, WORDS, write_model
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -15,7 +15,6 @@ PIXEL = bytes.fromhex(  # a PNG of one pixel
     "606000000005000167a5f6450000000049454e44ae426082"
 )
 
-WORDS = ["<unk>", " the", " sultan", " said", " to", " his", " vizier", ".", ",", "\n", "the"]
 
 OpenPage = Callable[..., Page]
 """The fixture open_page."""

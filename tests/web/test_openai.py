@@ -10,10 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import WORDS
 from flask import Flask
 from flask.testing import FlaskClient
-from models import ALPHABET
+from models import ALPHABET, WORDS
 from servers import GunicornServer
 from streams import endless_stream
 
