@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from simpleml.models.artifact import (
 
 MOST_LOADED = 8
 _READ_ATTEMPTS = 3
+_SETTLED_NS = 2_000_000_000  # the coarsest time stamps of file systems in use
 
 
 class ModelLoader:
@@ -57,6 +60,7 @@ class ModelLoader:
         self._loaded: OrderedDict[str, tuple[Any, SequenceGenerator]] = OrderedDict()
         self._guard = new_lock()  # of _loaded and _loading, never held while reading
         self._loading: dict[str, Any] = {}
+        self._found: dict[str, tuple[Any, ArtifactPaths]] = {}
 
     def names(self) -> list[str]:
         """Names of the folders that hold a model, whole or broken, sorted."""
@@ -140,6 +144,27 @@ class ModelLoader:
             return kept[1]
 
     def _find(self, name: str) -> ArtifactPaths:
+        """Where the model's files lie. Looked up again when the folder's entries change: looking
+        takes ten times as long as asking whether they did, and every request asks."""
+        for attempt in range(_READ_ATTEMPTS):
+            state = _folder_state(self.models_dir, name)
+            found = self._found.get(name)
+            if found is not None and found[0] == state is not None:
+                return found[1]
+            try:
+                paths = self._look_up(name)
+            except (ModelNotFoundError, ModelBrokenError):
+                # replaced while its files were listed: what was listed is the rest of the old one
+                if _folder_state(self.models_dir, name) != state and attempt + 1 < _READ_ATTEMPTS:
+                    continue
+                raise
+            # A folder that changed just now may change once more without another time stamp.
+            if state is not None and time.time_ns() - state[-1] > _SETTLED_NS:
+                self._found[name] = (state, paths)
+            return paths
+        raise AssertionError("the last attempt returns or raises")
+
+    def _look_up(self, name: str) -> ArtifactPaths:
         try:
             paths = find_artifact(self.models_dir, name)
         except ModelBrokenError as error:
@@ -168,6 +193,17 @@ class ModelLoader:
         del artifact
         _return_memory()
         return before, generator
+
+
+def _folder_state(models_dir: Path, name: str) -> tuple[int, int, int] | None:
+    """Changes when a file comes into the folder or goes, or when it is another folder."""
+    if not NAME_PATTERN.fullmatch(name):
+        return None
+    try:
+        info = os.stat(f"{models_dir}/{name}")  # noqa: PTH116  # a Path costs as much as the rest
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino, info.st_mtime_ns
 
 
 def _signature(paths: ArtifactPaths) -> Any:
