@@ -91,9 +91,10 @@ class StepNetwork:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Threads spin while a step runs, which it needs for speed, and stop when it is over, so
-        # that an idle server costs nothing and sampling has the core for itself.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        # Threads go on spinning for a moment after a step, to be there for the next. In float32
+        # that is 15 % faster; the short steps of int8 lose as much by it (bench/RESULTS.md).
+        if precision == "int8":
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         # Keeps one copy of the weights, the packed one, once the session is made.
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         self._session = onnxruntime.InferenceSession(
