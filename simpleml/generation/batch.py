@@ -60,8 +60,9 @@ class Batch:
         self.network = network
         self.window = window
         self.slots: list[Slot] = []
-        self._rows_each = window or 1
-        self._turn = 0  # in window mode: the row to reset before the next step
+        self._youngest = None if window is None or window == 1 else network.after_one_symbol()
+        self._rows_each = (window or 1) - (self._youngest is not None)
+        self._turn = 0  # in window mode: the row of the oldest window
         self._reader = None if window is None else WindowReader(network, window)
         self._unread: list[Slot] = []  # in window mode: joined since the last step
         self._behind: list[Slot] = []  # in window mode: have had their first distribution only
@@ -150,9 +151,16 @@ class Batch:
         """Feed the first `count` texts' symbols to all their rows."""
         each = self._rows_each
         self._symbols[: count * each].reshape(count, each)[:] = self._next[:count, None]
-        self._states.clear(slice(self._turn, count * each, each))
-        self._turn = (self._turn + 1) % each
+        oldest = slice(self._turn, count * each, each)
+        if self._youngest is None:  # the row that was the oldest begins anew; the next one is it
+            self._states.clear(oldest)
+            self._turn = (self._turn + 1) % each
+            self._run(count)
+            return
         self._run(count)
+        # Read to its end, the oldest row becomes the youngest window, which has seen one symbol.
+        self._states.take_rows(oldest, self._youngest, self._next[:count])
+        self._turn = (self._turn + 1) % each
 
     def _run(self, count: int) -> None:
         for call in self._prepared(count):
@@ -164,8 +172,8 @@ class Batch:
         """Bring the texts that have had their first distribution level with the others."""
         behind = [slot for slot in self._behind if slot.index >= 0]
         each = self._rows_each
-        # The row that is reset next becomes the youngest, the one after it is the oldest.
-        by_age = (self._turn + np.arange(1, each)) % each
+        # Where the youngest window has a row of its own, that one is reset in the next step.
+        by_age = (self._turn + np.arange(self._youngest is None, each)) % each
         for start in range(0, len(behind), reader.most_texts):
             group = behind[start : start + reader.most_texts]
             states = reader.staggered([slot.seed for slot in group])

@@ -32,6 +32,9 @@ CHUNK_ROWS = 400
 """Rows per native call: beyond this the gates' buffers no longer fit the processor's cache."""
 
 
+_LARGEST_TABLE = 2000  # symbols; 24 MB for a 3x512 network
+
+
 @dataclass
 class RowStates:
     """The states of up to `capacity` rows, one (capacity, H) array per layer and kind."""
@@ -83,6 +86,7 @@ class StepNetwork:
         self.vocabulary_size = weights.vocabulary_size
         self.null_symbol = weights.vocabulary_size
         """Index of the input that is no symbol: a zero vector."""
+        self._after_one: RowStates | None = None
         self._hidden_dtype: Any = np.float32 if precision == "float32" else np.uint8
         self._hidden_zero = 0 if precision == "float32" else _STATE_ZERO
         builder = _GraphBuilder(precision)
@@ -113,6 +117,23 @@ class StepNetwork:
             ],
             hidden_zero=self._hidden_zero,
         )
+
+    def after_one_symbol(self) -> RowStates | None:
+        """The states after one symbol from a zero state, a row for each of V symbols and none.
+
+        None for a vocabulary so large that the table would take more memory than it is worth.
+        """
+        if self.vocabulary_size > _LARGEST_TABLE:
+            return None
+        if self._after_one is None:
+            count = self.vocabulary_size + 1
+            start, states = self.new_states(count), self.new_states(count)
+            symbols = np.arange(count, dtype=np.int64)
+            probabilities = np.zeros((1, self.vocabulary_size), np.float32)
+            outputs = np.zeros(1, np.int64)
+            self.run(self.bind(start, states, slice(0, count), symbols, outputs, probabilities))
+            self._after_one = states
+        return self._after_one
 
     def bind(
         self,
