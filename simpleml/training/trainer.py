@@ -585,8 +585,8 @@ def _settled(options: TrainingOptions, symbols: int) -> TrainingOptions:
     """The options with every None that depends on the text replaced."""
     windows = options.recipe == "windows"
     defaults: dict[str, Any] = {
-        "dropout": 0.5 if windows else 0.4,
-        "weight_drop": 0.0 if windows else 0.2,
+        "dropout": 0.5 if windows else 0.35,
+        "weight_drop": 0.0 if windows else 0.1,
         "epochs": 50 if windows else schedule.default_epochs(symbols),
         "batch_size": 128 if windows else schedule.default_rows(symbols),
         "learning_rate": 1e-3 if windows else 2e-3,
