@@ -60,7 +60,7 @@ class Batch:
         self.network = network
         self.window = window
         self.slots: list[Slot] = []
-        self._youngest = None if window is None or window == 1 else network.after_one_symbol()
+        self._youngest = None if window is None or window == 1 else network.after_one_symbol
         self._rows_each = (window or 1) - (self._youngest is not None)
         self._turn = 0  # in window mode: the row of the oldest window
         self._reader = None if window is None else WindowReader(network, window)

@@ -86,7 +86,6 @@ class StepNetwork:
         self.vocabulary_size = weights.vocabulary_size
         self.null_symbol = weights.vocabulary_size
         """Index of the input that is no symbol: a zero vector."""
-        self._after_one: RowStates | None = None
         self._hidden_dtype: Any = np.float32 if precision == "float32" else np.uint8
         self._hidden_zero = 0 if precision == "float32" else _STATE_ZERO
         builder = _GraphBuilder(precision)
@@ -106,6 +105,11 @@ class StepNetwork:
         )
         # It would keep the serialised graph, all weights once more, for a change of providers.
         self._session._model_bytes = None
+        self.after_one_symbol = self._states_after_one_symbol()
+        """The states after one symbol from a zero state, a row for each of V symbols and none.
+
+        None for a vocabulary so large that the table would take more memory than it is worth.
+        """
 
     def new_states(self, capacity: int) -> RowStates:
         """Zero states for `capacity` rows."""
@@ -118,22 +122,16 @@ class StepNetwork:
             hidden_zero=self._hidden_zero,
         )
 
-    def after_one_symbol(self) -> RowStates | None:
-        """The states after one symbol from a zero state, a row for each of V symbols and none.
-
-        None for a vocabulary so large that the table would take more memory than it is worth.
-        """
+    def _states_after_one_symbol(self) -> RowStates | None:
         if self.vocabulary_size > _LARGEST_TABLE:
             return None
-        if self._after_one is None:
-            count = self.vocabulary_size + 1
-            start, states = self.new_states(count), self.new_states(count)
-            symbols = np.arange(count, dtype=np.int64)
-            probabilities = np.zeros((1, self.vocabulary_size), np.float32)
-            outputs = np.zeros(1, np.int64)
-            self.run(self.bind(start, states, slice(0, count), symbols, outputs, probabilities))
-            self._after_one = states
-        return self._after_one
+        count = self.vocabulary_size + 1
+        start, states = self.new_states(count), self.new_states(count)
+        symbols = np.arange(count, dtype=np.int64)
+        probabilities = np.zeros((1, self.vocabulary_size), np.float32)
+        outputs = np.zeros(1, np.int64)
+        self.run(self.bind(start, states, slice(0, count), symbols, outputs, probabilities))
+        return states
 
     def bind(
         self,
