@@ -114,7 +114,7 @@ def at_import(node: ast.AST) -> Iterator[ast.AST]:
             yield from at_import(child)
 
 
-# ONNX Runtime looks at ORT_DISABLE_TELEMETRY when it is first imported, so it must stand before that.
+# ONNX Runtime looks at ORT_DISABLE_TELEMETRY when it is first imported: it must stand before that.
 SWITCHES_TELEMETRY_OFF = ("simpleml.generation", "os.environ")
 
 
