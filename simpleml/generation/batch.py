@@ -43,15 +43,6 @@ class Slot:
         return self.read < len(self.seed)
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One prepared native call: the texts [start, stop) and its binding."""
-
-    start: int
-    stop: int
-    binding: Any
-
-
 class Batch:
     """Up to any number of texts of one network in one mode."""
 
@@ -67,7 +58,7 @@ class Batch:
         self._unread: list[Slot] = []  # in window mode: joined since the last step
         self._behind: list[Slot] = []  # in window mode: have had their first distribution only
         self._capacity = 0
-        self._calls: dict[tuple[int, int, int], list[_Call]] = {}
+        self._calls: dict[tuple[int, int, int], list[Any]] = {}
         self._parity = 0  # which of the two state buffers is read next
         self._states: RowStates
         self._other_states: RowStates
@@ -164,7 +155,7 @@ class Batch:
 
     def _run(self, count: int) -> None:
         for call in self._prepared(count):
-            self.network.run(call.binding)
+            self.network.run(call)
         self._states, self._other_states = self._other_states, self._states
         self._parity ^= 1
 
@@ -209,7 +200,7 @@ class Batch:
         self._calls.clear()
         self._capacity = capacity
 
-    def _prepared(self, count: int) -> list[_Call]:
+    def _prepared(self, count: int) -> list[Any]:
         """The native calls of a step with `count` texts; made once for each memory layout."""
         key = (self._parity, self._turn, count)
         calls = self._calls.get(key)
@@ -219,7 +210,7 @@ class Batch:
             calls = self._calls[key] = list(self._prepare(count))
         return calls
 
-    def _prepare(self, count: int) -> list[_Call]:
+    def _prepare(self, count: int) -> list[Any]:
         each = self._rows_each
         per_call = max(1, CHUNK_ROWS // each)
         calls = []
@@ -234,5 +225,5 @@ class Batch:
                 self._outputs[self._turn][: stop - start],
                 self._probabilities[start:stop],
             )
-            calls.append(_Call(start, stop, binding))
+            calls.append(binding)
         return calls

@@ -14,6 +14,14 @@ from typing_extensions import TypedDict
 
 FinishReason = Literal["stop", "length"]
 
+_LEAST_LOGPROB = -9999.0
+"""Stands for the logarithm of 0, which JSON cannot say; OpenAI's does the same."""
+
+
+def finite(logprob: float) -> float:
+    """A log probability that JSON can say."""
+    return max(logprob, _LEAST_LOGPROB)
+
 
 class SeedChangeAnswer(TypedDict):
     """A place of the seed that was mapped or dropped because the model does not know it."""

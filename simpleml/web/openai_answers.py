@@ -16,10 +16,7 @@ from typing_extensions import TypedDict
 from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models import words
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.web.answers import ErrorDetails, FinishReason
-
-_LEAST_LOGPROB = -9999.0
-"""Stands for the logarithm of 0, which JSON cannot say; OpenAI's does the same."""
+from simpleml.web.answers import ErrorDetails, FinishReason, finite
 
 
 class ModelAnswer(TypedDict):
@@ -258,13 +255,13 @@ def completion_logprobs(tokens: Sequence[Token]) -> CompletionLogprobs:
         if token.logprob is None:
             tops.append(None)
             continue
-        top = {symbol: _finite(logprob) for symbol, logprob in token.top}
-        top.setdefault(token.text, _finite(token.logprob))
+        top = {symbol: finite(logprob) for symbol, logprob in token.top}
+        top.setdefault(token.text, finite(token.logprob))
         tops.append(top)
     return {
         "tokens": [token.text for token in tokens],
         "token_logprobs": [
-            None if token.logprob is None else _finite(token.logprob) for token in tokens
+            None if token.logprob is None else finite(token.logprob) for token in tokens
         ],
         "top_logprobs": tops,
         "text_offset": [token.offset for token in tokens],
@@ -286,10 +283,6 @@ def chat_logprobs(tokens: Sequence[Token]) -> ChatLogprobs:
 def _top(token: str, logprob: float) -> TopLogprob:
     return {
         "token": token,
-        "logprob": _finite(logprob),
+        "logprob": finite(logprob),
         "bytes": list(token.encode("utf-8", "replace")),
     }
-
-
-def _finite(logprob: float) -> float:
-    return max(logprob, _LEAST_LOGPROB)

@@ -15,6 +15,7 @@ from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models.vocabulary import EncodedSeed, SeedChange
+from simpleml.web.answers import finite
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
 from simpleml.web.service import Run, Service, describe
@@ -22,7 +23,6 @@ from simpleml.web.streaming import event, event_stream, text_stream
 
 blueprint = Blueprint("original", __name__)
 
-_LEAST_LOGPROB = -9999.0
 _HEADER_BYTES = 4000
 """Proxies and clients refuse an answer whose headers take more than 8 KB or so."""
 
@@ -200,14 +200,14 @@ def result(
 def _logprobs(symbol: SymbolLogprobs) -> dict[str, Any]:
     return {
         "symbol": symbol.symbol,
-        "logprob": _finite(symbol.logprob),
-        "top": [[other, _finite(logprob)] for other, logprob in symbol.top],
+        "logprob": _rounded(symbol.logprob),
+        "top": [[other, _rounded(logprob)] for other, logprob in symbol.top],
     }
 
 
-def _finite(logprob: float) -> float:
-    """Rounded for sending; JSON has no word for the logarithm of 0."""
-    return round(max(logprob, _LEAST_LOGPROB), 4)
+def _rounded(logprob: float) -> float:
+    """Rounded for sending."""
+    return round(finite(logprob), 4)
 
 
 def _chunks(run: Run, seed: str) -> Iterator[str]:
