@@ -72,7 +72,8 @@ def import_tflearn() -> ModuleType:
         image.ANTIALIAS = image.LANCZOS  # type: ignore[attr-defined]
     tensorflow = importlib.import_module("tensorflow.compat.v1")
     tensorflow.logging.set_verbosity(tensorflow.logging.ERROR)  # it announces every deprecation
-    return importlib.import_module("tflearn")
+    with contextlib.redirect_stdout(sys.stderr):  # it prints of SciPy, h5py and curses it misses
+        return importlib.import_module("tflearn")
 
 
 def build_network(
