@@ -5,7 +5,8 @@ Window: W staggered rows per text, W being the model's window. Every symbol goes
 that has then seen exactly W symbols from a zero state gives the distribution TFLearn would compute,
 is reset and becomes the youngest. All texts of a batch share the turn of the rows. A text that
 joins reads its seed on rows of its own (window_reader.py): its first distribution in the step after
-it joined, its other windows before the one after that.
+it joined, its other windows before the one after that, or a few steps later where many join at
+once: nobody waits for more than one group's windows.
 
 Texts join and leave between steps, and none of them can tell who was beside it. It knows nothing
 of sampling, of requests or of threads: its caller owns it.
@@ -35,6 +36,8 @@ class Slot:
     """Indices still to be read before the first distribution; V stands for no symbol."""
     read: int = 0
     """How many of them were fed."""
+    ready: bool = False
+    """Whether the last step gave it a distribution."""
     index: int = field(default=-1, repr=False)
     """Its position in the batch; changes when others leave."""
 
@@ -106,12 +109,12 @@ class Batch:
         """Feed every text its next symbol and return the distributions after it.
 
         Args:
-            symbols: one index per text in the order of `slots`; that of a text which is still
-                reading its seed is not looked at.
+            symbols: one index per text in the order of `slots`: the last one drawn for it. That
+                of a text which has had no distribution yet is not looked at.
 
         Returns:
-            (S, V) probabilities, overwritten by the next step. Those of a text that is still
-            reading its seed mean nothing yet.
+            (S, V) probabilities, overwritten by the next step. Those of a text that is not
+            `ready` mean nothing: it is still reading its seed.
         """
         count = len(self.slots)
         if self._reader is None:
@@ -121,12 +124,15 @@ class Batch:
                     slot.read += 1
                 else:
                     self._next[slot.index] = symbols[slot.index]
+                slot.ready = not slot.reading
             self._run(count)
         else:
             unread = [slot for slot in self._unread if slot.index >= 0]
             self._catch_up(self._reader)
-            # Rows of the unread among these are stepped in vain; their windows come later.
-            running = 1 + max((s.index for s in self.slots if not s.reading), default=-1)
+            for slot in (*self._behind, *unread):
+                slot.ready = False
+            # Rows of the others among these are stepped in vain; their windows come later.
+            running = 1 + max((slot.index for slot in self.slots if slot.ready), default=-1)
             if running:
                 self._next[:running] = symbols[:running]
                 self._step_windows(running)
@@ -135,7 +141,9 @@ class Batch:
                 self._probabilities[[slot.index for slot in unread]] = first
                 for slot in unread:
                     slot.read = len(slot.seed)
-            self._unread, self._behind = [], unread
+                    slot.ready = True
+            self._unread = []
+            self._behind += unread
         return self._probabilities[:count]
 
     def _step_windows(self, count: int) -> None:
@@ -160,18 +168,20 @@ class Batch:
         self._parity ^= 1
 
     def _catch_up(self, reader: WindowReader) -> None:
-        """Bring the texts that have had their first distribution level with the others."""
+        """Bring one group of those that have had their first distribution level with the others."""
         behind = [slot for slot in self._behind if slot.index >= 0]
+        group, self._behind = behind[: reader.most_texts], behind[reader.most_texts :]
+        if not group:
+            return
         each = self._rows_each
         # Where the youngest window has a row of its own, that one is reset in the next step.
         by_age = (self._turn + np.arange(self._youngest is None, each)) % each
-        for start in range(0, len(behind), reader.most_texts):
-            group = behind[start : start + reader.most_texts]
-            states = reader.staggered([slot.seed for slot in group])
-            for number, slot in enumerate(group):
-                self._states.take_rows(
-                    slot.index * each + by_age, states, slice(number, None, len(group))
-                )
+        states = reader.staggered([slot.seed for slot in group])
+        for number, slot in enumerate(group):
+            slot.ready = True
+            self._states.take_rows(
+                slot.index * each + by_age, states, slice(number, None, len(group))
+            )
 
     def _rows_of(self, index: int) -> slice:
         return slice(index * self._rows_each, (index + 1) * self._rows_each)

@@ -171,7 +171,7 @@ class _Lane:
         slots = self.batch.slots
         last = [self._stream(slot).last_symbol for slot in slots]
         probabilities = self.batch.step(last)
-        ready = [slot for slot in slots if not slot.reading]
+        ready = [slot for slot in slots if slot.ready]
         if not ready:
             return 0
         if len(ready) < len(slots):

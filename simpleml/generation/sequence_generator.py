@@ -210,7 +210,7 @@ class SequenceGenerator:
         slot = batch.join(indices)
         while stream.finish_reason is None:
             probabilities = batch.step([stream.last_symbol])
-            if not slot.reading:
+            if slot.ready:
                 log_p, distributions = distributions_of(probabilities, [stream])
                 stream.accept(log_p[0], distributions[0])
                 yield stream

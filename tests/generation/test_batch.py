@@ -132,7 +132,7 @@ def test_a_text_is_bit_for_bit_the_same_whoever_joins_and_leaves(
         probabilities = batch.step(symbols)
         assert probabilities.shape == (len(running), V)
         for story in running:
-            if not story.slot.reading:
+            if story.slot.ready:
                 story.found.append(probabilities[story.slot.index].copy())
         for story in list(running):
             if len(story.found) == len(story.forced):
@@ -164,6 +164,38 @@ def test_many_windows_go_through_several_native_calls_unchanged(precision: Preci
         probabilities = batch.step([0] * 60)
     for slot, seed in zip(slots, seeds, strict=True):
         np.testing.assert_array_equal(probabilities[slot.index], distributions(alone, seed, [])[0])
+
+
+def test_when_many_join_at_once_nobody_waits_for_all_of_their_windows() -> None:
+    """40 texts of 25 windows read their seeds in groups; one that joins later is not behind them
+    with its first distribution, and all are as alone."""
+    network = StepNetwork(random_weights(V, 2, 33, seed=8), threads=1)
+    batch, alone = Batch(network, 25), Batch(network, 25)
+    rng = np.random.default_rng(1)
+    running = [Story(batch, rng) for _ in range(40)]
+    late: Story | None = None
+    went_on = []
+    for turn in range(12):
+        if turn == 2:
+            late = Story(batch, rng)
+            running.append(late)
+        symbols = [0] * len(batch)
+        for story in running:
+            if story.found:
+                symbols[story.slot.index] = story.forced[len(story.found) - 1]
+        probabilities = batch.step(symbols)
+        ready = [story for story in running if story.slot.ready]
+        went_on.append(len(ready))
+        for story in ready:
+            story.found.append(probabilities[story.slot.index].copy())
+        if turn == 2:
+            assert late is not None and len(late.found) == 1
+    assert went_on[0] == 40  # the first distributions of all come together
+    assert 0 < went_on[1] < went_on[2] < 41  # their windows follow, a group a step
+    assert went_on[-1] == 41
+    for story in running:
+        expected = distributions(alone, story.seed, story.forced[: len(story.found) - 1])
+        np.testing.assert_array_equal(story.found, expected)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
