@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import shlex
 import sys
@@ -51,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
         "--check",
         action="store_true",
         help="look at the text, measure this machine for a few seconds, advise; train nothing",
+    )
+    what.add_argument(
+        "--json", action="store_true", help="with --check: the answer as JSON, for programs"
     )
     what.add_argument(
         "--resume",
@@ -127,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
     _option(show, "--sample-every", int, "epochs between samples of the network's writing; 0: none")
     _option(show, "--sample-seed", str, "what a sample goes on from; by default held-out text")
     show.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files")
+    show.add_argument(
+        "--status",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE, as JSON, how far it is: for programs that watch",
+    )
     return parser
 
 
@@ -148,9 +158,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = TrainingOptions(**given).checked()
         if chosen["check"]:
-            from simpleml.training.check import check_text
+            from simpleml.training.check import check_facts, check_text
 
-            print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
+            if chosen["json"]:
+                print(json.dumps(check_facts(chosen["text"], options, encoding=chosen["encoding"])))
+            else:
+                print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
             return 0
         return _train(chosen, name, options, given)
     except SimpleMLError as error:
@@ -177,6 +190,7 @@ def _train(
         encoding=chosen["encoding"],
         source=chosen["source"],
         tensorboard=chosen["tensorboard"],
+        status=chosen["status"],
         command=_command(chosen["text"], name, given),
     )
     if chosen["export_only"]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,15 @@ class Repetition:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """One thing to know or to do about a text."""
+
+    code: str  # for programs: which advice it is
+    words: str  # a sentence or two
+    values: dict[str, float]  # the numbers in it
+
+
+@dataclass(frozen=True)
 class Inspection:
     """What a look at the text alone says."""
 
@@ -102,8 +112,56 @@ def check_text(
     """
     inspection = inspect_text(read_file(path, encoding), options)
     speed = measure() if measure is not None else _measure(path, options, encoding)
-    sections = (describe(inspection), estimate(inspection, speed), advise(inspection))
+    advice = [one.words for one in advise(inspection)]
+    sections = (describe(inspection), estimate(inspection, speed), advice)
     return "\n\n".join("\n".join(lines) for lines in sections)
+
+
+def check_facts(
+    path: Path | str,
+    options: TrainingOptions,
+    *,
+    encoding: str = "utf-8",
+    measure: Callable[[], Speed] | None = None,
+) -> dict[str, Any]:
+    """The same answer for programs: plain values, times in seconds, sizes in bytes.
+
+    Args and errors are those of :func:`check_text`.
+    """
+    seen = inspect_text(read_file(path, encoding), options)
+    speed = measure() if measure is not None else _measure(path, options, encoding)
+    layers, units = suggested_size(seen.training_characters, min(seen.alphabet, 200))
+    rare = []
+    for character, times, position in seen.rare[:SHOWN]:
+        line, column = line_and_column(seen.text, position)
+        named = {"character": character, "name": _name(character), "times": times}
+        rare.append({**named, "line": line, "column": column})
+    return {
+        "bytes": seen.file.size,
+        "characters": len(seen.text),
+        "lines": seen.text.count("\n") + 1,
+        "symbols": seen.symbols,
+        "alphabet": seen.alphabet,
+        "rare": rare,
+        "rare_count": len(seen.rare),
+        "repeated_share": round(seen.repetition.share, 4),
+        "bits_to_beat": round(seen.ngram_bits, 4),
+        "layers": options.layers,
+        "units": options.units,
+        "parameters": speed.parameters,
+        "suggested_layers": min(layers, options.layers),
+        "suggested_units": min(units, options.units),
+        "characters_per_second": round(speed.characters_per_second),
+        "epochs": speed.epochs,
+        "epoch_seconds": round(speed.epoch_seconds, 1),
+        "seconds": round(_whole_seconds(options, speed), 1),
+        "memory": speed.peak_memory,
+        "machine": speed.machine,
+        "advice": [
+            {"code": one.code, "message": one.words, "values": one.values} for one in advise(seen)
+        ],
+        "words": [*describe(seen), *estimate(seen, speed)],
+    }
 
 
 def inspect_text(file: TextFile, options: TrainingOptions) -> Inspection:
@@ -255,53 +313,85 @@ def estimate(seen: Inspection, speed: Speed) -> list[str]:
     ]
 
 
-def advise(seen: Inspection) -> list[str]:
-    """What to do about it, a sentence each; the first says whether the text is enough."""
+def _whole_seconds(options: TrainingOptions, speed: Speed) -> float:
+    """Seconds of training at most, evaluations not counted."""
+    whole = speed.epoch_seconds * speed.epochs
+    return whole if options.max_minutes is None else min(whole, 60 * options.max_minutes)
+
+
+def advise(seen: Inspection) -> list[Advice]:
+    """What to do about it; the first says whether the text is enough."""
     size, options = len(seen.text), seen.options
-    lines = []
+    found: list[Advice] = []
+
+    def add(code: str, words: str, **values: float) -> None:
+        found.append(Advice(code, words, values))
+
     if size < TOO_SHORT:
-        lines.append(
+        add(
+            "too_short",
             f"Too short: with {size:,} characters a network copies its text or writes nonsense. "
-            f"Collect {SHORT:,} characters or more."
+            f"Collect {SHORT:,} characters or more.",
+            characters=size,
+            wanted=SHORT,
         )
     elif size < SHORT:
-        lines.append(
+        add(
+            "short",
             f"Short: with {size:,} characters expect many phrases to be copied. {SHORT:,} would "
-            "do; --lower makes more of few."
+            "do; --lower makes more of few.",
+            characters=size,
+            wanted=SHORT,
         )
     else:
-        lines.append(f"Enough: {size:,} characters are a text that a network can learn from.")
+        add(
+            "enough",
+            f"Enough: {size:,} characters are a text that a network can learn from.",
+            characters=size,
+        )
     # A table of words is large by itself and says nothing about the network behind it.
     layers, units = suggested_size(seen.training_characters, min(seen.alphabet, 200))
     if parameter_count(layers, units, 0) < parameter_count(options.layers, options.units, 0):
-        lines.append(
+        add(
+            "smaller_network",
             f"For so little text --layers {layers} --units {units} is enough and trains faster; "
-            "a larger network learns it by heart sooner."
+            "a larger network learns it by heart sooner.",
+            layers=layers,
+            units=units,
         )
     repetition = seen.repetition
     if repetition.share > 0.05:
-        lines.append(
+        add(
+            "repetitions",
             f"{repetition.share:.0%} of the text are repetitions: they are learned by heart, and "
             "held-out figures flatter where a repeated passage is held out. Remove what is "
-            "repeated by accident (headers, double chapters)."
+            "repeated by accident (headers, double chapters).",
+            share=round(repetition.share, 4),
         )
     gap = seen.ngram_bits - seen.ngram_bits_elsewhere
     if options.validation == "tail" and gap > ENDS_DIFFER:
-        lines.append(
+        add(
+            "end_differs",
             f"The end differs from the rest (by {gap:.2f} bits per character): --validation "
-            "spread holds out blocks from everywhere."
+            "spread holds out blocks from everywhere.",
+            bits=round(gap, 2),
         )
     if options.level == "char" and len(seen.rare) > max(10, seen.alphabet // 4):
-        lines.append(
+        add(
+            "rare_characters",
             f"{len(seen.rare)} of {seen.alphabet} characters are rare: replace those you do not "
-            "need; each costs every prediction."
+            "need; each costs every prediction.",
+            rare=len(seen.rare),
+            alphabet=seen.alphabet,
         )
     if options.level == "word" and seen.unknown_share > 0.10:
-        lines.append(
+        add(
+            "unknown_words",
             f"{seen.unknown_share:.0%} unknown words are many: raise --max-words, or let it learn "
-            "characters."
+            "characters.",
+            share=round(seen.unknown_share, 4),
         )
-    return lines
+    return found
 
 
 def suggested_size(characters: int, alphabet: int) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 On a terminal a bar with characters/s, loss, validation bits per character and the time left,
 and one line per epoch that stays. Elsewhere nothing but that line per epoch, as ``key=value``
-pairs. Knows no network: it is told numbers.
+pairs. A program that watches may name a file in which the bar's numbers stand as JSON. Knows no
+network: it is told numbers.
 
 Try it::
 
@@ -37,6 +38,7 @@ from simpleml.errors import TrainingError
 CSV_NAME = "training.csv"
 PNG_NAME = "training.png"
 PICTURE_EVERY = 30.0  # seconds; on a GPU an epoch may be shorter than drawing it
+STATUS_EVERY = 1.0  # seconds between two versions of the status file
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Progress:
         folder: where training.csv and training.png go, both whole at every instant; they are
             written from the first epoch at whose end the folder exists. None for nowhere.
         tensorboard: folder for TensorBoard's event files; None for none.
+        status: file that says each second how far it is, as JSON, whole at every instant: epoch
+            at work, step of steps, share of the run that is behind (0 to 1), characters per
+            second, loss (nats per symbol), validation bits per character, seconds left. None for
+            none.
         stream: what to write to; standard error by default.
 
     Raises:
@@ -81,9 +87,12 @@ class Progress:
         *,
         folder: Path | None = None,
         tensorboard: Path | None = None,
+        status: Path | None = None,
         stream: TextIO | None = None,
     ) -> None:
         self._folder = folder
+        self._status_path = status
+        self._status_at = -math.inf
         self._stream = stream if stream is not None else sys.stderr
         self._events = _event_writer(tensorboard) if tensorboard is not None else None
         self._bar: Any = None
@@ -94,6 +103,8 @@ class Progress:
         self._loss: float | None = None
         self._bits: float | None = None
         self._step = 0
+        self._steps = 0
+        self._share: float | None = None
         self._deadline: float | None = None
 
     def __enter__(self) -> Progress:
@@ -129,7 +140,7 @@ class Progress:
             history: the epochs of earlier sessions (:func:`read_history`).
             max_seconds: time this session may take, if limited.
         """
-        self._step = step
+        self._step, self._steps = step, total_steps
         self._records = list(history)
         self._recent.append((time.perf_counter(), 0))
         if max_seconds is not None:
@@ -146,22 +157,28 @@ class Progress:
                 mininterval=0.5,
                 bar_format="{percentage:3.0f}%|{bar}| {elapsed} {postfix}",
             )
+        self._write_status()
 
-    def step(self, characters: int, loss: float | None = None) -> None:
+    def step(self, characters: int, loss: float | None = None, share: float | None = None) -> None:
         """One update is done.
 
         Args:
             characters: predicted in it, over all rows of the batch.
             loss: nats per symbol; None where reading it would make the device wait.
+            share: of the whole run that is behind now, 0 to 1, where that is not the share of
+                steps (a run of so many minutes).
         """
+        self._share = share
         self._step += 1
         self._characters += characters
         if loss is not None:
             self._loss = loss
+        self._recent.append((time.perf_counter(), self._characters))
         if self._bar is not None:
-            self._recent.append((time.perf_counter(), self._characters))
             self._bar.set_postfix_str(self._status(), refresh=False)
             self._bar.update(1)
+        if self._recent[-1][0] - self._status_at > STATUS_EVERY:
+            self._write_status()
 
     def epoch_ended(self, record: EpochRecord) -> None:
         """Write the epoch's line and bring training.csv, training.png and TensorBoard up to it."""
@@ -173,6 +190,7 @@ class Progress:
             write_history(self._folder / CSV_NAME, self._records)
             if time.perf_counter() - self._drawn_at > PICTURE_EVERY:
                 self._draw()
+        self._write_status()
         # Validation and export took time that no update may be blamed for.
         self._recent.clear()
         self._recent.append((time.perf_counter(), self._characters))
@@ -213,23 +231,49 @@ class Progress:
 
     def _status(self) -> str:
         """The right end of the bar."""
-        (first, before), (last, after) = self._recent[0], self._recent[-1]
         parts = []
-        if last > first:
-            parts.append(f"{(after - before) / (last - first):,.0f} characters/s")
+        if (rate := self._rate()) is not None:
+            parts.append(f"{rate:,.0f} characters/s")
         if self._loss is not None:
             parts.append(f"loss {self._loss:.3f}")
         if self._bits is not None:
             parts.append(f"validation {self._bits:.3f} bits/character")
-        if (left := self._seconds_left(first, last)) is not None:
+        if (left := self._seconds_left()) is not None:
             parts.append(f"{duration(left)} left")
         return ", ".join(parts)
 
-    def _seconds_left(self, first: float, last: float) -> float | None:
+    def _write_status(self) -> None:
+        """Bring the status file up to date; a disk that is full ends no training here."""
+        if self._status_path is None:
+            return
+        self._status_at = time.perf_counter()
+        rate, left = self._rate(), self._seconds_left()
+        status = {
+            "epoch": self._records[-1].epoch + 1 if self._records else 1,
+            "step": self._step,
+            "steps": self._steps,
+            "share": self._step / max(1, self._steps) if self._share is None else self._share,
+            "characters_per_second": None if rate is None else round(rate),
+            "loss": self._loss,
+            "validation_bits": self._bits,
+            "seconds_left": None if left is None else round(left),
+        }
+        temporary = self._status_path.with_name(f".{self._status_path.name}.new")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(status), encoding="utf-8")
+            temporary.replace(self._status_path)
+
+    def _rate(self) -> float | None:
+        """Characters per second of the last updates."""
+        (first, before), (last, after) = self._recent[0], self._recent[-1]
+        return (after - before) / (last - first) if last > first else None
+
+    def _seconds_left(self) -> float | None:
+        first, last = self._recent[0][0], self._recent[-1][0]
         steps = len(self._recent) - 1
-        if steps < 1 or self._bar is None:
+        if steps < 1:
             return None
-        left: float = (self._bar.total - self._bar.n) * (last - first) / steps
+        left: float = (self._steps - self._step) * (last - first) / steps
         if self._deadline is not None:
             left = min(left, self._deadline - last)
         return max(0.0, left)

@@ -66,8 +66,9 @@ class GraphProcess:
             stderr=self._log,
             # The graphics card belongs to the training; TensorFlow would take all its memory.
             env=os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1"},
-            # Ctrl-C is for the training, which still wants this graph for its last export.
-            start_new_session=True,
+            # Ctrl-C is for the training, which still wants this graph for its last export. Not a
+            # session of its own: Linux would share the processor by sessions, whatever their nice.
+            process_group=0,
         )
         self._lock = threading.Lock()
         self._graph: TFLearnGraph | None = None

@@ -101,6 +101,7 @@ class Trainer:
         overwrite: replace an existing model, at the first epoch's end.
         encoding: of the text file.
         source: where the text comes from, for the card.
+        status: file that says each second how far it is (see ``Progress``).
         progress: who is told; one that writes to standard error by default.
 
     Raises:
@@ -120,6 +121,7 @@ class Trainer:
         encoding: str = "utf-8",
         source: str | None = None,
         tensorboard: Path | None = None,
+        status: Path | None = None,
         progress: Progress | None = None,
         command: str | None = None,
     ) -> None:
@@ -154,7 +156,9 @@ class Trainer:
         self._began = time.perf_counter()
         self._stop = StopRequest()
         self._learner: Any = None
-        self._progress = progress or Progress(folder=self.folder, tensorboard=tensorboard)
+        self._progress = progress or Progress(
+            folder=self.folder, tensorboard=tensorboard, status=status
+        )
         self._command = command
 
     # --- before the first step ---
@@ -296,7 +300,8 @@ class Trainer:
             pending.append(self._update())
             run.chunk += 1
             run.progress = min(1.0, run.progress + advance)
-            self._progress.step(targets, self._settle(pending) if len(pending) >= every else None)
+            loss = self._settle(pending) if len(pending) >= every else None
+            self._progress.step(targets, loss, run.progress)
             run.seconds = now = self._elapsed()
             run.epoch_seconds = now - began
             self._pace.update_ended(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from simpleml.errors import CorpusError
 from simpleml.training.check import (
     Speed,
+    check_facts,
     check_text,
     find_repetition,
     inspect_text,
@@ -116,6 +118,23 @@ def test_repeated_chapters_are_found_with_both_places(tmp_path: Path) -> None:
 )
 def test_repetition_of_tiny_texts(text: str, share: float) -> None:
     assert find_repetition(text).share == pytest.approx(share)
+
+
+def test_programs_get_the_same_as_numbers_and_codes(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(made_text(700) + "é")
+    facts = check_facts(path, TrainingOptions(max_minutes=10.0), measure=lambda: SPEED)
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["characters"] == len(path.read_text())
+    assert (facts["epochs"], facts["seconds"]) == (30, 600.0)
+    assert (facts["suggested_layers"], facts["suggested_units"]) == (3, 256)
+    assert facts["rare"][0] == {
+        "character": "é", "name": "'é'", "times": 1, "line": 701, "column": 1,
+    }  # fmt: skip
+    codes = [one["code"] for one in facts["advice"]]
+    assert codes[:2] == ["short", "smaller_network"]
+    said = check(path, path.read_text())
+    assert all(one["message"] in said for one in facts["advice"])
 
 
 def test_words_are_counted_as_words(tmp_path: Path) -> None:

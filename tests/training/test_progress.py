@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import pty
 import termios
@@ -46,6 +47,27 @@ def run(progress: Progress, epochs: range) -> None:
         progress.epoch_ended(record(epoch))
         progress.sample(0.5, 'He said\n"no"')
     progress.close()
+
+
+def test_the_status_file_says_how_far_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    progress = Progress(status=path, stream=io.StringIO())
+    progress.start(30)
+    assert json.loads(path.read_text())["share"] == 0
+    for _ in range(10):
+        progress.step(640, 2.0, share=0.4)
+    progress.epoch_ended(record(1))
+    status = json.loads(path.read_text())
+    assert (status["epoch"], status["step"], status["steps"]) == (2, 10, 30)
+    assert (status["share"], status["loss"], status["validation_bits"]) == (0.4, 2.0, 2.6)
+    assert status["characters_per_second"] > 0
+    assert status["seconds_left"] >= 0
+    progress.close()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_status_that_cannot_be_written_ends_no_training(tmp_path: Path) -> None:
+    run(Progress(status=tmp_path / "nowhere" / "status.json", stream=io.StringIO()), range(1, 3))
 
 
 def test_output_that_is_no_terminal_gets_one_parseable_line_per_epoch() -> None:
