@@ -18,6 +18,7 @@
     ├── SettingsError              (stops the start)
     └── TrainingError              (stops train.py)
         └── CorpusError
+            └── CorpusUnavailableError  409 corpus_unavailable
 
 It knows nothing of Flask: simpleml/web/errors.py is the one place that turns these into answers.
 """
@@ -150,3 +151,11 @@ class TrainingError(SimpleMLError):
 
 class CorpusError(TrainingError):
     """The text to train on cannot be used; the message says what is wrong and where."""
+
+
+class CorpusUnavailableError(CorpusError):
+    """The text that a model was trained on is not beside the models, or is another one."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "corpus_unavailable"

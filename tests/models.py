@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +54,29 @@ def random_weights(
     output = rng.normal(0.0, 5.0 / inputs**0.5, (inputs, vocabulary_size)).astype(np.float32)
     bias = rng.normal(0.0, 0.5, vocabulary_size).astype(np.float32)
     return NetworkWeights(tuple(stack), output, bias)
+
+
+def pair_weights(text: str, sharpness: float = 1.0) -> NetworkWeights:
+    """A network that has learnt by heart which character follows which in a text: after each it
+    gives those that follow it there as often as they do. Its alphabet is that of the text.
+
+    Args:
+        sharpness: more gives all else less probability.
+    """
+    alphabet = sorted(set(text))
+    size = len(alphabet)
+    counts = np.full((size, size), 1e-3 / sharpness)
+    for one, other in pairwise(text):
+        counts[alphabet.index(one), alphabet.index(other)] += 1
+    matrix = np.zeros((2 * size, 4 * size), np.float32)
+    bias = np.zeros(4 * size, np.float32)
+    bias[:size] = bias[3 * size :] = 20.0  # the input and output gates stand open
+    bias[2 * size : 3 * size] = -21.0  # nothing is remembered
+    matrix[:size, size : 2 * size] = 20.0 * np.eye(size)  # the cell of the last character is 1
+    output = np.log(counts / counts.sum(axis=1, keepdims=True)) / np.tanh(1.0)
+    return NetworkWeights(
+        (LayerWeights(matrix, bias),), output.astype(np.float32), np.zeros(size, np.float32)
+    )
 
 
 def write_model(

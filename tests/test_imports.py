@@ -22,7 +22,7 @@ LAYERS = {
     "errors": set[str](),
     "settings": {"errors"},
     "corpora": {"errors"},
-    "originality": {"errors", "generation"},
+    "originality": {"errors", "generation", "models"},
     "models": {"errors"},
     "generation": {"errors", "models"},
     "web": {"errors", "settings", "models", "generation"},

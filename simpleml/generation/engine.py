@@ -14,7 +14,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -32,6 +32,7 @@ from simpleml.generation.batch import Batch, Slot
 from simpleml.generation.native import Signal, new_lock, start_thread
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream, distributions_of
+from simpleml.models.corpus_index import OriginalityIndex
 
 _log = logging.getLogger("simpleml")
 
@@ -52,8 +53,11 @@ class Generation:
         seconds: float,
         streaming: bool,
         listener: Callable[[], None],
+        request_id: str = "",
     ) -> None:
         self.generator = generator
+        self.request_id = request_id
+        """By which its place in the queue can be asked for; empty for none."""
         self.streams = tuple(streams)
         """The texts; take() and finish_reason are for the consumer to read at any time."""
         self.seeds = seeds
@@ -268,6 +272,7 @@ class Engine:
         seconds: float,
         streaming: bool,
         listener: Callable[[], None],
+        request_id: str = "",
     ) -> Generation:
         """Queue a request.
 
@@ -277,6 +282,7 @@ class Engine:
             seconds: until its deadline, waiting included.
             streaming: tell the listener of every piece, not only of the end.
             listener: called from the engine's thread when there is news; must return at once.
+            request_id: for `place`.
 
         Raises:
             StoppingError: the server is shutting down.
@@ -290,8 +296,9 @@ class Engine:
                 param="n",
             )
         generation = Generation(
-            generator, streams, seeds, seconds=seconds, streaming=streaming, listener=listener
-        )
+            generator, streams, seeds,
+            seconds=seconds, streaming=streaming, listener=listener, request_id=request_id,
+        )  # fmt: skip
         with self._lock:
             if self._stopping:
                 raise StoppingError("The server is stopping; ask again in a few seconds.")
@@ -313,6 +320,27 @@ class Engine:
                 start_thread(self._run)
         self._work.set()
         return generation
+
+    def place(self, request_id: str) -> int | None:
+        """A request's place in the queue: 1 is the next to be admitted; None: it does not wait.
+
+        Counted as they would be admitted if nothing ended and nothing came meanwhile.
+        """
+        with self._lock:
+            waiting = list(self._waiting)
+            running = list(self._running)
+        if not request_id or all(one.request_id != request_id for one in waiting):
+            return None
+        texts = Counter[SequenceGenerator]()
+        for one in running:
+            texts[one.generator] += len(one.streams)
+        for place in range(1, len(waiting) + 1):
+            following = min(waiting, key=lambda one: texts[one.generator])
+            if following.request_id == request_id:
+                return place
+            texts[following.generator] += len(following.streams)
+            waiting.remove(following)
+        raise AssertionError("it is among those that wait")
 
     def stop(self) -> None:
         """Take no more requests; those that wait or run are finished."""
@@ -430,6 +458,7 @@ def new_streams(
     *,
     each: int = 1,
     starts_blank: bool = False,
+    index: OriginalityIndex | None = None,
 ) -> tuple[list[TextStream], list[Sequence[int]]]:
     """`each` texts for each prompt, every one with a random state of its own.
 
@@ -437,6 +466,10 @@ def new_streams(
 
     Args:
         options: with a random_state.
+        index: of the corpus; needed with max_copy.
+
+    Raises:
+        InvalidValueError: max_copy with a model that writes words.
     """
     if options.random_state is None:
         raise ValueError("the options carry no random_state")
@@ -446,7 +479,14 @@ def new_streams(
         for _ in range(each):
             rng = np.random.RandomState((options.random_state + len(streams)) % 2**32)
             streams.append(
-                TextStream(generator.vocabulary, options, prompt, rng, starts_blank=starts_blank)
+                TextStream(
+                    generator.vocabulary,
+                    options,
+                    prompt,
+                    rng,
+                    starts_blank=starts_blank,
+                    index=index,
+                )
             )
             seeds.append(prompt)
     return streams, seeds

@@ -11,10 +11,12 @@ import gc
 import os
 import time
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from simpleml.errors import ArtifactError, ModelBrokenError, ModelNotFoundError
+from simpleml.generation.corpus_indexes import CorpusIndexes
 from simpleml.generation.native import new_lock
 from simpleml.generation.network import Precision
 from simpleml.generation.sequence_generator import SequenceGenerator
@@ -57,6 +59,8 @@ class ModelLoader:
         self.precision: Precision = precision
         self.threads = threads
         self.most_loaded = max(1, most_loaded)
+        self.indexes = CorpusIndexes(models_dir, most_kept=self.most_loaded)
+        """Of the texts that the models were trained on, where those lie beside them."""
         self._loaded: OrderedDict[str, tuple[Any, SequenceGenerator]] = OrderedDict()
         self._guard = new_lock()  # of _loaded and _loading, never held while reading
         self._loading: dict[str, Any] = {}
@@ -100,6 +104,15 @@ class ModelLoader:
         except ModelBrokenError as error:
             raise broken(name, error) from None
         return card if card is not None else self.load(name).card
+
+    def has_corpus(self, name: str) -> bool:
+        """Whether the text that a model was trained on lies beside the models; reads no weights
+        and not the text. False for a model that is not there or broken."""
+        try:
+            card = read_card(self._find(name))
+        except (ModelNotFoundError, ModelBrokenError):
+            return False
+        return self.indexes.has(name, card.corpus if card else {})
 
     def load(self, name: str) -> SequenceGenerator:
         """The model of that name: the same object until its files change.
@@ -189,7 +202,8 @@ class ModelLoader:
                 raise broken(name, error) from None
             if _signature(paths) == before or attempt + 1 == _READ_ATTEMPTS:
                 break
-        generator = SequenceGenerator(artifact, self.precision, self.threads)
+        index = partial(self.indexes.load, name, artifact.card)
+        generator = SequenceGenerator(artifact, self.precision, self.threads, index)
         del artifact
         _return_memory()
         return before, generator

@@ -10,13 +10,14 @@ It knows nothing of HTTP or of scheduling: each call steps a batch of its own.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from simpleml.errors import InvalidValueError
+from simpleml.errors import CorpusUnavailableError, InvalidValueError
 from simpleml.generation.batch import Batch
+from simpleml.generation.copy_guard import check_max_copy
 from simpleml.generation.network import Precision, StepNetwork
 from simpleml.generation.text_stream import (
     GenerationOptions,
@@ -25,6 +26,7 @@ from simpleml.generation.text_stream import (
     distributions_of,
 )
 from simpleml.models.artifact import Artifact, Card
+from simpleml.models.corpus_index import OriginalityIndex
 from simpleml.models.network_weights import Float32Array
 from simpleml.models.vocabulary import OnUnknown, Vocabulary
 
@@ -35,23 +37,43 @@ class SequenceGenerator:
     """A loaded model. Safe to use from several threads at once."""
 
     def __init__(
-        self, artifact: Artifact, precision: Precision = "float32", threads: int = 0
+        self,
+        artifact: Artifact,
+        precision: Precision = "float32",
+        threads: int = 0,
+        corpus_index: Callable[[], OriginalityIndex] | None = None,
     ) -> None:
         """Compile a model's network.
 
         Args:
             precision: "float32" (TFLearn's numbers) or "int8" (about three times faster).
             threads: native threads per step; 0 takes one per core.
+            corpus_index: gives the index of the text it was trained on, for max_copy.
         """
         self.name = artifact.name
         self.card: Card = artifact.card
         self.vocabulary: Vocabulary = artifact.vocabulary
         self.precision: Precision = precision
         self.network = StepNetwork(artifact.weights, precision, threads)
+        self._corpus_index = corpus_index
 
     def __repr__(self) -> str:
         card = self.card
         return f"<SequenceGenerator {self.name}: {card.layers}x{card.units}, {self.precision}>"
+
+    def corpus_index(self) -> OriginalityIndex:
+        """The index of the text that it was trained on; built at first use, seconds at most.
+
+        Raises:
+            CorpusUnavailableError: the text is not beside the models, is not the card's, or the
+                model was not loaded from a folder of models.
+        """
+        if self._corpus_index is None:
+            raise CorpusUnavailableError(
+                f"The model {self.name} was not loaded from a models folder: the text it was "
+                "trained on is not known."
+            )
+        return self._corpus_index()
 
     def window(self, stateful: bool | None = None) -> int | None:
         """W where `stateful` (None: as the card says) means windows, else None."""
@@ -107,7 +129,7 @@ class SequenceGenerator:
                 None draws from NumPy's global generator, as TFLearn does.
             on_unknown: "error", "nearest" or "skip" for symbols the model does not know.
             **options: stateful, top_k, top_p, min_p, repetition_penalty, presence_penalty,
-                frequency_penalty, logit_bias, stop (GenerationOptions).
+                frequency_penalty, logit_bias, stop, max_copy (GenerationOptions).
 
         Returns:
             The seed and what follows it: a string for a string, a list for a list.
@@ -115,6 +137,7 @@ class SequenceGenerator:
         Raises:
             UnknownCharactersError: see `on_unknown`.
             InvalidValueError: an option is unknown or out of bounds.
+            CorpusUnavailableError: max_copy without the text it was trained on (ML/<name>.txt).
         """
         if not isinstance(seq_seed, str):
             stream = self._stream(
@@ -202,7 +225,13 @@ class SequenceGenerator:
             generation_options(random_state=random_state)
             rng = np.random.RandomState(random_state)
         blank = not seed or (isinstance(seed, str) and seed[-1:].isspace())
-        return indices, TextStream(self.vocabulary, checked, indices, rng, starts_blank=blank)
+        index = None
+        if checked.max_copy is not None:
+            check_max_copy(self.vocabulary)
+            index = self.corpus_index()
+        return indices, TextStream(
+            self.vocabulary, checked, indices, rng, starts_blank=blank, index=index
+        )
 
     def _steps(self, indices: list[int], stream: TextStream) -> Iterator[TextStream]:
         """Step a batch of one, yielding the stream after each symbol."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.errors import InvalidValueError
+from simpleml.generation.copy_guard import CopyGuard
 from simpleml.generation.sampling import (
     REPETITION_SPAN,
     Float64Array,
@@ -24,6 +25,7 @@ from simpleml.generation.sampling import (
     truncated,
     with_temperature,
 )
+from simpleml.models.corpus_index import PASSAGE, OriginalityIndex
 from simpleml.models.network_weights import Float32Array
 from simpleml.models.vocabulary import Vocabulary
 
@@ -57,6 +59,8 @@ class GenerationOptions(SamplingOptions):
     """Up to four strings; the text ends before the first that comes up."""
     logprobs: int | None = None
     """Report log p of each symbol and of this many likeliest ones (0 … 20)."""
+    max_copy: int | None = None
+    """PASSAGE or more: no generated run of more characters stands verbatim in the corpus."""
 
     def __post_init__(self) -> None:
         _check_integer("size", self.size, 0, 2**53)
@@ -71,6 +75,8 @@ class GenerationOptions(SamplingOptions):
             _check_integer("random_state", self.random_state, 0, _LARGEST_STATE)
         if self.logprobs is not None:
             _check_integer("logprobs", self.logprobs, 0, 20)
+        if self.max_copy is not None:
+            _check_integer("max_copy", self.max_copy, PASSAGE, 2**31 - 1)
         if len(self.stop) > _MOST_STOPS:
             raise InvalidValueError(
                 f"stop has {len(self.stop)} strings; at most {_MOST_STOPS} are allowed",
@@ -121,14 +127,19 @@ class TextStream:
         rng: RandomSource,
         *,
         starts_blank: bool = True,
+        index: OriginalityIndex | None = None,
     ) -> None:
         """Make the stream.
 
         Args:
-            seed: indices of what stands before the text (for repetition_penalty).
+            seed: indices of what stands before the text (for repetition_penalty and max_copy).
             rng: the source of every draw.
             starts_blank: nothing, or white space, stands before the text, so that a word needs no
                 separator before it.
+            index: of the corpus; needed with max_copy.
+
+        Raises:
+            InvalidValueError: max_copy with a model that writes words.
         """
         self.vocabulary = vocabulary
         self.options = options
@@ -149,6 +160,11 @@ class TextStream:
         self._banned = vocabulary.unknown_index
         self._greedy = options.temperature == 0
         self._tracks = not options.plain
+        self._guard: CopyGuard | None = None
+        if options.max_copy is not None:
+            if index is None:
+                raise ValueError("max_copy needs the index of the corpus")
+            self._guard = CopyGuard(index, options.max_copy, vocabulary, seed)
 
     def take(self) -> str:
         """What became final since the last call; safe to call while another thread accepts."""
@@ -164,7 +180,9 @@ class TextStream:
             log_p: (V,) the network's log-probabilities.
             distribution: (V,) what `with_temperature` makes of them, where the caller has it.
         """
-        if self._greedy and not self._tracks and self._banned is None:
+        if self._guard is not None:
+            index = self._choose_guarded(self._guard, log_p, distribution)
+        elif self._greedy and not self._tracks and self._banned is None:
             index = int(log_p.argmax())
         else:
             index = self._choose(log_p, distribution)
@@ -201,6 +219,27 @@ class TextStream:
             if self._tracks:
                 distribution = truncated(distribution, self.options)
         return int(self._rng.multinomial(1, distribution).argmax())
+
+    def _choose_guarded(
+        self, guard: CopyGuard, log_p: Float64Array, distribution: Float64Array | None
+    ) -> int:
+        """Draw what does not carry a copy on too far. Where every symbol that has a probability
+        is forbidden, the first that is not forbidden; where all are, one as if none was."""
+        index: int | None = None
+        if len(guard.forbidden):
+            allowed = np.ones(len(log_p), bool)
+            allowed[guard.forbidden] = False
+            if self._banned is not None:
+                allowed[self._banned] = False
+            masked = np.where(allowed, log_p, -np.inf)
+            if masked.max() > -np.inf:
+                index = self._choose(masked, None)
+            elif allowed.any():
+                index = int(allowed.argmax())
+        if index is None:
+            index = self._choose(log_p, distribution)
+        guard.accept(index)
+        return index
 
     def _note_logprobs(self, index: int, log_p: Float64Array, count: int) -> None:
         symbols = self.vocabulary.symbols

@@ -10,6 +10,7 @@ from waiting import wait_until
 from simpleml import SequenceGenerator
 from simpleml.generation.engine import Engine, new_streams
 from simpleml.generation.text_stream import GenerationOptions
+from simpleml.models.corpus_index import OriginalityIndex
 
 
 class Asked:
@@ -24,6 +25,7 @@ class Asked:
         seconds: float = 60.0,
         each: int = 1,
         streaming: bool = False,
+        index: OriginalityIndex | None = None,
         **options: Any,
     ) -> None:
         options = {"random_state": 1, **options}
@@ -33,6 +35,7 @@ class Asked:
             GenerationOptions(**options),
             each=each,
             starts_blank=not seed,
+            index=index,
         )
         self.told = 0
         self.over = threading.Event()

@@ -1,0 +1,123 @@
+"""A model's index follows its text and its card, and is read no more often than they change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models import write_model
+
+from simpleml import ModelLoader
+from simpleml.errors import CorpusUnavailableError
+from simpleml.models.corpus_index import OriginalityIndex
+
+TEXT = "il y avait une fois un roi et une reine qui n'avaient point d'enfants. "
+
+
+def sum_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the texts that were read."""
+    seen: list[str] = []
+    load = OriginalityIndex.load.__func__  # type: ignore[attr-defined]
+
+    def noted(cls: Any, path: Path, *given: Any, **named: Any) -> OriginalityIndex:
+        seen.append(path.name)
+        index: OriginalityIndex = load(cls, path, *given, **named)
+        return index
+
+    monkeypatch.setattr(OriginalityIndex, "load", classmethod(noted))
+    return seen
+
+
+def test_it_is_read_once_while_nothing_changes(tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "tales.txt").write_text(TEXT)
+    write_model(tmp_path, "tales", corpus={"sha256": sum_of(TEXT)})
+    loader = ModelLoader(tmp_path)
+    tales = loader.load("tales")
+    assert loader.indexes.kept("tales", tales.card) is None
+    index = tales.corpus_index()
+    assert tales.corpus_index() is index
+    assert loader.indexes.kept("tales", tales.card) is index
+    assert reads == ["tales.txt"]
+
+
+def test_an_edited_text_is_refused_and_one_put_back_is_taken(
+    tmp_path: Path, reads: list[str]
+) -> None:
+    path = tmp_path / "tales.txt"
+    path.write_text(TEXT)
+    write_model(tmp_path, "tales", corpus={"sha256": sum_of(TEXT)})
+    loader = ModelLoader(tmp_path)
+    tales = loader.load("tales")
+    tales.corpus_index()
+    assert loader.has_corpus("tales")
+    path.write_text(TEXT + "and more")
+    for _ in range(3):
+        with pytest.raises(CorpusUnavailableError, match=r"tales\.txt is not the text") as refused:
+            tales.corpus_index()
+        assert refused.value.code == "corpus_unavailable"
+    assert not loader.has_corpus("tales")
+    path.write_text(TEXT)
+    tales.corpus_index()
+    assert loader.has_corpus("tales")
+    assert len(reads) == 3
+
+
+def test_a_text_that_goes_is_missed_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "tales.txt"
+    path.write_text(TEXT)
+    write_model(tmp_path, "tales")
+    loader = ModelLoader(tmp_path)
+    tales = loader.load("tales")
+    tales.corpus_index()
+    path.unlink()
+    assert not loader.has_corpus("tales")
+    with pytest.raises(CorpusUnavailableError, match="not beside the models"):
+        tales.corpus_index()
+
+
+def test_another_card_has_its_own_index(tmp_path: Path) -> None:
+    (tmp_path / "tales.txt").write_text(TEXT)
+    (tmp_path / "others.txt").write_text(TEXT.upper())
+    write_model(tmp_path, "tales", corpus={"file": "tales.txt"})
+    loader = ModelLoader(tmp_path)
+    before = loader.load("tales").corpus_index()
+    write_model(tmp_path, "tales", corpus={"file": "others.txt"})
+    after = loader.load("tales").corpus_index()
+    assert before.examine(TEXT).copied_share == after.examine(TEXT.upper()).copied_share == 1.0
+    assert after.examine(TEXT).copied == 0
+
+
+def test_a_card_names_no_file_outside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "ML"
+    folder.mkdir()
+    (tmp_path / "secret.txt").write_text(TEXT)
+    write_model(folder, "tales", corpus={"file": "../secret.txt"})
+    loader = ModelLoader(folder)
+    assert not loader.has_corpus("tales")
+    assert loader.indexes.path("tales", {"file": "../secret.txt"}) == folder / "tales.txt"
+
+
+def test_only_so_many_are_kept(tmp_path: Path, reads: list[str]) -> None:
+    loader = ModelLoader(tmp_path, most_loaded=2)
+    for name in ("one", "two", "three", "one", "one"):
+        (tmp_path / f"{name}.txt").write_text(TEXT)
+        write_model(tmp_path, name)
+        os.utime(tmp_path / f"{name}.txt", ns=(0, 0))
+        loader.load(name).corpus_index()
+    assert reads == ["one.txt", "two.txt", "three.txt", "one.txt"]
+
+
+def test_broken_and_missing_models_have_no_corpus(tmp_path: Path) -> None:
+    (write_model(tmp_path, "torn") / "torn.json").write_text("no card")
+    (tmp_path / "torn.txt").write_text(TEXT)
+    loader = ModelLoader(tmp_path)
+    assert not loader.has_corpus("torn")
+    assert not loader.has_corpus("gone")
