@@ -19,8 +19,10 @@ if __name__ == "__main__":
     from gevent.pywsgi import WSGIServer
 
     host, port = os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "8280"))
+    app.extensions["simpleml_training"].start()
     print(f"Serving {app.extensions['simpleml'].settings.models_dir} on http://{host}:{port}")
     try:
         WSGIServer((host, port), app, log=None).serve_forever()
     except KeyboardInterrupt:
-        pass
+        app.extensions["simpleml_training"].stop()
+        app.extensions["simpleml_training"].join(60)

@@ -104,6 +104,8 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Make SIGTERM stop the engine at once, and idle connections no reason to wait."""
+    if (trainings := _extension(worker, "simpleml_training")) is not None:
+        trainings.start()
     waiting = _CloseIdle(worker)
     if hasattr(worker, "timeout_ctx"):  # gevent's
         worker.timeout_ctx = waiting.timeout
@@ -123,6 +125,16 @@ def post_worker_init(worker: Any) -> None:
     # SIGINT and SIGQUIT keep gunicorn's meaning: end now, cutting what runs (Ctrl-C at a terminal).
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Wait for a training of this worker's to save, before the process that it belongs to is gone.
+
+    It was asked to stop on SIGTERM; with Ctrl-C it is asked here.
+    """
+    if (trainings := _extension(worker, "simpleml_training")) is not None:
+        trainings.stop()
+        trainings.join(graceful_timeout - 10)
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Drop the gauges of a worker that is gone; its counters and histograms stay."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -132,10 +144,18 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def _stop_engine(worker: Any) -> None:
-    """readyz turns 503 and new generations are refused; those in the engine are finished."""
-    service = getattr(worker.wsgi, "extensions", {}).get("simpleml")
-    if service is not None:
+    """readyz turns 503 and new generations are refused; those in the engine are finished.
+
+    A training saves and ends, to be resumed by the next start.
+    """
+    if (service := _extension(worker, "simpleml")) is not None:
         service.engine.stop()
+    if (trainings := _extension(worker, "simpleml_training")) is not None:
+        trainings.stop()
+
+
+def _extension(worker: Any, name: str) -> Any:
+    return getattr(getattr(worker, "wsgi", None), "extensions", {}).get(name)
 
 
 def _check_settings() -> None:

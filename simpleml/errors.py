@@ -4,8 +4,12 @@
     ├── InvalidValueError          400 invalid_value          (also a ValueError)
     │   └── UnknownCharactersError 400 unknown_characters
     ├── AuthenticationError        401 invalid_api_key
+    ├── TrainingForbiddenError     403 training_forbidden
+    │   └── TrainingOffError       403 training_off
     ├── ModelNotFoundError         404 model_not_found
+    ├── TrainingNotFoundError      404 training_not_found
     ├── RequestTimeoutError        408 request_timeout
+    ├── TrainingConflictError      409 training_conflict
     ├── PayloadTooLargeError       413 payload_too_large
     ├── QueueFullError             429 queue_full
     ├── GenerationFailedError      500 generation_failed
@@ -13,6 +17,7 @@
     │   ├── VocabularyError
     │   ├── CheckpointError
     │   └── ArtifactError
+    ├── TrainingNotInstalledError  501 training_not_installed
     ├── StoppingError              503 stopping
     ├── DeadlineError              504 deadline
     ├── SettingsError              (stops the start)
@@ -64,12 +69,42 @@ class AuthenticationError(SimpleMLError):
     code = "invalid_api_key"
 
 
+class TrainingForbiddenError(SimpleMLError):
+    """Training is not for this client; the message says what would let it."""
+
+    status = 403
+    type = "permission_error"
+    code = "training_forbidden"
+
+
+class TrainingOffError(TrainingForbiddenError):
+    """The server was started without training."""
+
+    code = "training_off"
+
+
 class ModelNotFoundError(SimpleMLError):
     """No model of that name lies in the models folder; the message lists those that do."""
 
     status = 404
     type = "invalid_request_error"
     code = "model_not_found"
+
+
+class TrainingNotFoundError(SimpleMLError):
+    """No training of that name was asked for over HTTP; the message lists those that were."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "training_not_found"
+
+
+class TrainingConflictError(SimpleMLError):
+    """The name is taken, there are too many trainings, or one is not in the state for that."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "training_conflict"
 
 
 class RequestTimeoutError(SimpleMLError):
@@ -122,6 +157,14 @@ class CheckpointError(ModelBrokenError):
 
 class ArtifactError(ModelBrokenError):
     """The files of one model are missing or contradict each other."""
+
+
+class TrainingNotInstalledError(SimpleMLError):
+    """The server's Python lacks what training needs; the message says how to install it."""
+
+    status = 501
+    type = "server_error"
+    code = "training_not_installed"
 
 
 class StoppingError(SimpleMLError):

@@ -56,6 +56,18 @@ class Settings:
     api_keys: tuple[str, ...] = _setting(
         (), "keys that may call it, separated by commas; none lets everyone", secret=True
     )
+    training: int = _setting(
+        0, "1 opens /train and /v1/train: models are trained on texts that are sent", low=0, high=1
+    )
+    training_keys: tuple[str, ...] = _setting(
+        (), "keys that may train, separated by commas; none lets this machine alone", secret=True
+    )
+    training_max_bytes: int = _setting(
+        10_000_000, "bytes of a text to train on", low=1024, high=1 << 30
+    )
+    training_max_jobs: int = _setting(
+        20, "trainings kept, those that wait or are over included", low=1, high=1000
+    )
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -17,7 +17,8 @@ MODULES = {
     for path in sorted((ROOT / "simpleml").rglob("*.py"))
 }
 
-# Each may import itself and what stands beside it: web → generation → models.
+# Each may import itself and what stands beside it: web → generation → models. What jobs starts
+# is a process of its own.
 LAYERS = {
     "errors": set[str](),
     "settings": {"errors"},
@@ -25,7 +26,8 @@ LAYERS = {
     "originality": {"errors", "generation", "models"},
     "models": {"errors"},
     "generation": {"errors", "models"},
-    "web": {"errors", "settings", "models", "generation"},
+    "jobs": {"errors", "models"},
+    "web": {"errors", "settings", "models", "generation", "jobs"},
     "training": {"errors", "models", "generation"},
 }
 PLACES = {
@@ -158,7 +160,7 @@ def test_what_a_function_does_when_it_is_called_is_its_own_affair() -> None:
 
 def test_importing_everything_that_serves_loads_no_tensorflow_and_starts_no_thread() -> None:
     serving = [name for name in MODULES if layer(name) in ("", "errors", "settings", "models")]
-    serving += [name for name in MODULES if layer(name) in ("generation", "web")]
+    serving += [name for name in MODULES if layer(name) in ("generation", "jobs", "web")]
     code = (
         "import sys, threading, importlib\n"
         f"for name in {serving!r}: importlib.import_module(name)\n"

@@ -173,6 +173,8 @@ class Progress:
         self._characters += characters
         if loss is not None:
             self._loss = loss
+        if len(self._recent) == 1 and self._characters == characters:
+            self._recent.clear()  # the first update holds the compilation: no measure of the others
         self._recent.append((time.perf_counter(), self._characters))
         if self._bar is not None:
             self._bar.set_postfix_str(self._status(), refresh=False)

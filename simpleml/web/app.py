@@ -20,6 +20,8 @@ from simpleml.web.keys import guard
 from simpleml.web.metrics import Metrics
 from simpleml.web.request_log import RequestRecord, configure_logging
 from simpleml.web.service import Service
+from simpleml.web.training import BLUEPRINT as TRAINING
+from simpleml.web.training import register_trainings
 
 _CONVERTER = re.compile(r"<[a-z]+:")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -47,6 +49,7 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
     service.on_submit = metrics.watch
     register_error_handlers(app)
     _register_blueprints(app)
+    register_trainings(app, service)
 
     @app.before_request
     def start() -> None:
@@ -64,7 +67,8 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         record.status = response.status_code
         response.headers["X-Request-Id"] = record.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        allow_origin(response, settings.cors_origins)
+        if request.blueprint != TRAINING:
+            allow_origin(response, settings.cors_origins)
 
         def over() -> None:
             record.seconds = time.monotonic() - record.started
@@ -96,7 +100,8 @@ def allow_origin(response: Response, origins: tuple[str, ...]) -> None:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = (
-        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Finish-Reason, Retry-After"
+        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Finish-Reason, X-Originality, "
+        "Retry-After"
     )
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, HEAD, OPTIONS"

@@ -59,7 +59,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            limit = app.config["MAX_CONTENT_LENGTH"]
+            limit = request.max_content_length
             return error_response(
                 PayloadTooLargeError(f"The body is larger than the {limit} bytes accepted.")
             )

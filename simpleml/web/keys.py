@@ -1,8 +1,9 @@
 """API keys: who may call the server when SIMPLEML_API_KEYS names some.
 
 A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every route asks for it but the
-probes and the playground's bare page, which holds nothing and asks the visitor for the key that its
-requests need; a CORS preflight, which browsers send without credentials, passes.
+probes and the bare pages of playground and training, which hold nothing and ask the visitor for the
+key that their requests need; a CORS preflight, which browsers send without credentials, passes.
+Training, where it is on, has keys of its own (simpleml.web.training_access).
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 
 from simpleml.errors import AuthenticationError
 from simpleml.web.playground import wants_page
 
 OPEN_BLUEPRINT = "probes"
-PAGE_FILES = "playground.static_file"
+PAGE_FILES = ("playground.static_file", "training_page.static_file")
+TRAINING = ("training", "training_page")
 
 
 class Keys:
@@ -62,7 +64,9 @@ def given_keys(authorization: str, x_api_key: str) -> list[bytes]:
 def _is_open() -> bool:
     if request.endpoint == "home.home":
         return wants_page()
-    return request.blueprint == OPEN_BLUEPRINT or request.endpoint == PAGE_FILES
+    if request.blueprint in TRAINING and current_app.extensions["simpleml"].settings.training:
+        return True
+    return request.blueprint == OPEN_BLUEPRINT or request.endpoint in PAGE_FILES
 
 
 def guard(app: Flask, accepted: tuple[str, ...]) -> None:

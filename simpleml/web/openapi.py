@@ -16,10 +16,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from simpleml import __version__
 from simpleml.models.artifact import NAME_PATTERN
-from simpleml.web import answers, openai_answers, playground
+from simpleml.web import answers, openai_answers, playground, training_answers
 from simpleml.web.openai_parameters import ChatParameters, CompletionParameters
 from simpleml.web.parameters import GenerateParameters
 from simpleml.web.service import Service
+from simpleml.web.training_parameters import CheckParameters, TrainParameters
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -29,19 +30,26 @@ ERRORS: dict[int, str] = {
     400: "A value is wrong, or the prompt holds characters that the model does not know. "
     "Code `invalid_value` or `unknown_characters`.",
     401: "The key is missing or none of the server's. Code `invalid_api_key`.",
+    403: "Training is off (code `training_off`), or not for this client (`training_forbidden`).",
     404: "There is no such model (the message lists those that exist), or nothing at this address. "
     "Code `model_not_found` or `not_found`.",
     405: "The method is not allowed; the header Allow names those that are.",
     408: "The body took too long to arrive. Code `request_timeout`.",
+    409: "The name is taken, there are too many trainings, or this one is not in the state for "
+    "that. Code `training_conflict`.",
+    409: "The text that the model was trained on is not beside the models, or was edited. Code "
+    "`corpus_unavailable`.",
     413: "The body or the seed is too large. Code `payload_too_large`.",
     429: "Too many requests wait already. Code `queue_full`.",
     500: "The model's files are broken (code `model_broken`: which file, what is wrong), or "
     "something failed in the server.",
+    501: "The server's Python lacks what training needs. Code `training_not_installed`.",
     503: "The server is stopping. Code `stopping`.",
     504: "The time ran out before anything was generated. Code `deadline`.",
 }
 _ALWAYS = (401, 405, 500)
-_GENERATES = (400, 404, 413, 429, 503, 504)
+_GENERATES = (400, 404, 409, 413, 429, 503, 504)
+_TRAINS = (400, 403, 404, 408, 409, 413, 501, 503)
 _TEXT = "text/plain"
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
@@ -59,6 +67,10 @@ X-Request-Id, the client's own if it sent one. Errors are text to plain clients,
 TAGS = {
     "generate": "The original routes.",
     "openai": "Routes for OpenAI's clients.",
+    "train": "Training on texts that are sent; off unless SIMPLEML_TRAINING is 1. It asks for a "
+    "key of SIMPLEML_TRAINING_KEYS; without any it is for the server's own machine alone. Texts "
+    "come as JSON, as a form with the file `text`, or as text/plain with the other fields in the "
+    "query.",
     "operate": "Probes, metrics and documents.",
     "playground": "The page at / and what it asks for.",
 }
@@ -102,7 +114,7 @@ class Events:
 class Operation:
     """One method of one path."""
 
-    method: Literal["get", "post"]
+    method: Literal["get", "post", "delete"]
     path: str
     rule: str
     """The application's route that answers it."""
@@ -114,6 +126,10 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
+    status: int = 200
+    """Of the answer."""
+    upload: bool = False
+    """The body may also be a form with the file `text`, or the text itself."""
     more_answers: Mapping[int, Any] = field(default_factory=dict)
     """Types of JSON answers with another status."""
     open: bool = False
@@ -145,8 +161,13 @@ _CHAT_EVENTS = Events(
     (openai_answers.ChatCompletionChunk,),
     last="[DONE]",
 )
+_TRAINING_EVENTS = Events(
+    "TrainingEvent",
+    "How the training stands, whenever that has changed; the last one when it is over.",
+    (training_answers.TrainingAnswer,),
+)
 _GENERATED = {_TEXT: _STRING, _JSON: answers.GenerateAnswer, _EVENTS: _TEXT_EVENTS}
-_GENERATION_HEADERS = ("X-Random-State", "X-Finish-Reason", "X-Seed-Changes")
+_GENERATION_HEADERS = ("X-Random-State", "X-Finish-Reason", "X-Seed-Changes", "X-Originality")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -199,6 +220,50 @@ OPERATIONS: tuple[Operation, ...] = (
         """"messages": [{"role": "user", "content": "Holmes "}]}'""",
     ),
     Operation(
+        "post", "/v1/train/check", "/v1/train/check", "train",
+        "Whether a text is enough, and how long a training of it takes on this machine.",
+        {_JSON: training_answers.CheckAnswer}, (*_TRAINS, 429, 504), body=CheckParameters,
+        upload=True, example="'BASE/v1/train/check?units=256' -F text=@tales.txt",
+    ),
+    Operation(
+        "post", "/v1/train", "/v1/train", "train",
+        "Start a training, or put it at the end of the queue.",
+        {_JSON: training_answers.TrainingAnswer}, _TRAINS, body=TrainParameters, status=202,
+        upload=True, example="BASE/v1/train -F name=tales -F text=@tales.txt",
+    ),
+    Operation(
+        "get", "/v1/train", "/v1/train", "train", "All trainings, and what the server takes.",
+        {_JSON: training_answers.TrainingList}, (403,), example="BASE/v1/train",
+    ),
+    Operation(
+        "get", "/v1/train/{name}", "/v1/train/<name>", "train",
+        "How a training stands: progress, curve, samples, log.",
+        {_JSON: training_answers.TrainingAnswer}, (403, 404), example="BASE/v1/train/tales",
+    ),
+    Operation(
+        "get", "/v1/train/{name}/events", "/v1/train/<name>/events", "train",
+        "The same as a stream, until it is over.",
+        {_EVENTS: _TRAINING_EVENTS}, (403, 404), example="-N BASE/v1/train/tales/events",
+    ),
+    Operation(
+        "post", "/v1/train/{name}/cancel", "/v1/train/<name>/cancel", "train",
+        "Stop a training as soon as it has saved; its model stays, and it can be resumed.",
+        {_JSON: training_answers.TrainingAnswer}, _TRAINS,
+        example="-X POST BASE/v1/train/tales/cancel",
+    ),
+    Operation(
+        "post", "/v1/train/{name}/resume", "/v1/train/<name>/resume", "train",
+        "Put a training that ended before its time at the end of the queue.",
+        {_JSON: training_answers.TrainingAnswer}, _TRAINS,
+        example="-X POST BASE/v1/train/tales/resume",
+    ),
+    Operation(
+        "delete", "/v1/train/{name}", "/v1/train/<name>", "train",
+        "Remove a training and the model that it made, never another one.",
+        {_JSON: training_answers.TrainingDeleted}, (403, 404, 409),
+        example="-X DELETE BASE/v1/train/tales",
+    ),
+    Operation(
         "get", "/livez", "/livez", "operate", "The process answers.",
         {_JSON: answers.ProbeAnswer}, open=True, example="BASE/livez",
     ),
@@ -249,8 +314,15 @@ OPERATIONS: tuple[Operation, ...] = (
         {_JSON: answers.EncodeAnswer}, (400, 404, 408, 413), body=playground.EncodeParameters,
     ),
     Operation(
-        "get", "/api/queue", "/api/queue", "playground", "How busy the worker is.",
-        {_JSON: answers.QueueAnswer},
+        "post", "/api/originality", "/api/originality", "playground",
+        "What of a text stands verbatim in the text that a model was trained on.",
+        {_JSON: answers.OriginalityAnswer}, (400, 404, 408, 409, 413),
+        body=playground.OriginalityParameters,
+    ),
+    Operation(
+        "get", "/api/queue", "/api/queue", "playground",
+        "How busy the worker is, and the place of a request that waits in it.",
+        {_JSON: answers.QueueAnswer}, (400,), query=playground.QueueParameters,
     ),
     Operation(
         "get", "/static/playground/{file}", "/static/playground/<name>", "playground",
@@ -270,12 +342,15 @@ _PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
     "size": ({"type": "integer", "minimum": 1}, "Characters to generate."),
     "temp": ({"type": "number", "minimum": 0}, "The temperature."),
     "file": (_STRING, "A file's name."),
+    "name": (_STRING, "The name of a training and of its model."),
 }
 _HEADERS: dict[str, str] = {
     "X-Request-Id": "The request's id: the client's, or a new one.",
     "X-Random-State": "The random state that was used: with it the text can be had again.",
     "X-Finish-Reason": "stop or length (plain text that is not streamed).",
     "X-Seed-Changes": "JSON list of what on_unknown changed in the seed; its first 4,000 bytes.",
+    "X-Originality": "JSON with copied_share and the length of the longest copied passage, with "
+    "originality=1 (plain text that is not streamed).",
     "Retry-After": "Seconds to wait before asking again.",
     "Allow": "The methods that are allowed.",
     "WWW-Authenticate": "Bearer.",
@@ -353,9 +428,13 @@ def _operation(operation: Operation, schemas: _Schemas, asks_for_keys: bool) -> 
             "required": True,
             "content": {_JSON: {"schema": schemas.of(operation.body)}},
         }
+        if operation.upload:
+            content = described["requestBody"]["content"]
+            content["multipart/form-data"] = {"schema": schemas.of(operation.body)}
+            content[_TEXT] = {"schema": {**_STRING, "description": "The text to learn from."}}
     headers = _headers("X-Request-Id", *operation.headers)
     responses: dict[str, Schema] = {
-        "200": {
+        str(operation.status): {
             "description": "The answer.",
             "headers": headers,
             "content": {

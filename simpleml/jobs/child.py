@@ -1,0 +1,65 @@
+"""The process that trains for a server: lowly, and gone when its server is.
+
+    python -P -m simpleml.jobs.child LOCK train.py TEXT --name NAME …
+
+It takes the lowest priority, holds LOCK ("-" for none) as long as it lives, and runs the program
+in itself. Standard input is its line to the server: when that ends, because the server closes it
+or is no more, it stops as if SIGTERM had come, and train.py saves a point to go on from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import runpy
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> None:
+    """Become the program of these arguments. Raises SystemExit: with its status."""
+    lock, program, *rest = arguments
+    take_lowest_priority()
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    if lock != "-":
+        _hold(lock)
+    sys.argv = [program, *rest]
+    runpy.run_path(program, run_name="__main__")
+
+
+def take_lowest_priority() -> None:
+    """Give way to everything else on the machine, in processor time and in memory.
+
+    It stays in the server's session: Linux may share the processor by sessions first
+    (sched_autogroup), and nice means nothing between two of them.
+    """
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # Ctrl-C at the server's terminal reaches it through the server
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        # What generates gets the processor back at once, not when a time slice ends.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):  # not on Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")  # short of memory? take this one
+
+
+def _end_with_the_server() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _hold(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("another process trains this model already")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,111 @@
+"""How a training stands, from the files that train.py writes: status, training.csv, its log."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LOG_LINES = 20
+MOST_SAMPLES = 12
+MOST_POINTS = 300
+_LOG_BYTES = 64 * 1024
+_SAMPLE = "sample temperature="
+
+
+@dataclass(frozen=True)
+class Point:
+    """One epoch. Losses are nats per symbol; `bits` are per character, held out for choices."""
+
+    epoch: int
+    seconds: float
+    """Of training so far."""
+    loss: float
+    selection: float | None
+    bits: float | None
+    best: bool
+    characters_per_second: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the network wrote after an epoch."""
+
+    epoch: int
+    temperature: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of a log: its lines, and the samples in it, newest last."""
+
+    lines: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def last(self) -> str:
+        """The last line, without the program's name; what an error says stands there."""
+        return self.lines[-1].removeprefix("train.py: ") if self.lines else ""
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """What train.py said last of how far it is; empty before it says anything."""
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def read_curve(path: Path) -> list[Point]:
+    """The epochs of a training.csv, thinned out where there are very many."""
+    points = []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                points.append(
+                    Point(
+                        epoch=int(row["epoch"]),
+                        seconds=float(row["seconds"]),
+                        loss=float(row["loss"]),
+                        selection=float(row["selection_nats"]) if row["selection_nats"] else None,
+                        bits=float(row["validation_bits"]) if row["validation_bits"] else None,
+                        best=row["best"] == "yes",
+                        characters_per_second=float(row["characters_per_second"]),
+                    )
+                )
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    every = math.ceil(len(points) / MOST_POINTS) or 1
+    return points[::-1][::every][::-1]
+
+
+def read_log(path: Path) -> Log:
+    """The end of a log."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _LOG_BYTES))
+            tail = file.read().decode("utf-8", "replace")
+    except OSError:
+        return Log()
+    whole = tail.split("\n")[1:] if size > _LOG_BYTES else tail.split("\n")
+    lines: list[str] = []
+    samples: list[Sample] = []
+    epoch = 0
+    for line in whole:
+        if line.startswith("epoch="):
+            epoch = int(line[6:].partition(" ")[0])
+        if line.startswith(_SAMPLE):
+            temperature, _, text = line.removeprefix(_SAMPLE).partition(" text=")
+            try:
+                samples.append(Sample(epoch, float(temperature), str(json.loads(text))))
+            except ValueError:
+                continue  # its end is still being written
+        elif line.strip():
+            lines.append(line.rstrip())
+    return Log(lines[-LOG_LINES:], samples[-MOST_SAMPLES:])

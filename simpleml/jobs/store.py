@@ -1,0 +1,412 @@
+"""Trainings as folders of files, for all workers of a server: <models>/.training/<name>/.
+
+    job.json      what was asked for and how it stands (Job)
+    <name>.txt    the text
+    log.txt       what train.py wrote
+    status.json   how far it is; train.py writes it each second
+    lock          held by the process that trains
+
+Any worker may take, list and cancel trainings: every change is made under one lock, and every file
+is written beside its place, synced and renamed. Who runs them is simpleml.jobs.supervisor. Knows
+no HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from simpleml.errors import (
+    InvalidValueError,
+    TrainingConflictError,
+    TrainingNotFoundError,
+)
+from simpleml.models.artifact import NAME_PATTERN, check_name
+
+State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
+
+FOLDER = ".training"
+MOST_INTERRUPTIONS = 3
+"""So often in a row, without an epoch between, a training is taken up again by itself."""
+_MARK = Path("training") / "made-here.json"
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training; times are seconds since 1970."""
+
+    name: str
+    id: str
+    state: State
+    created: float
+    queued: float
+    """Place in the queue: the smallest goes first."""
+    options: dict[str, Any]
+    """Of train.py, by the names of TrainingOptions' fields."""
+    characters: int
+    sha256: str
+    """Of the text's bytes."""
+    source: str | None = None
+    cancel: bool = False
+    """It runs and was asked to stop."""
+    started: float | None = None
+    ended: float | None = None
+    error: str = ""
+    interruptions: int = 0
+    """In a row, without an epoch between."""
+    epochs_then: int = 0
+    """Epochs done at the last interruption."""
+
+
+class JobStore:
+    """The trainings of one models folder.
+
+    Args:
+        models_dir: the folder of the models.
+        most: trainings kept at once, whatever their state.
+    """
+
+    def __init__(self, models_dir: Path | str, most: int) -> None:
+        self.models_dir = Path(models_dir).absolute()
+        self.root = self.models_dir / FOLDER
+        self.most = most
+
+    # --- looking ---
+
+    def jobs(self) -> list[Job]:
+        """All trainings in the order in which they were queued."""
+        try:
+            names = os.listdir(self.root)
+        except OSError:
+            return []
+        found = (self.find(name) for name in names if NAME_PATTERN.fullmatch(name))
+        return sorted((job for job in found if job is not None), key=lambda job: job.queued)
+
+    def find(self, name: str) -> Job | None:
+        """The training of that name, None if there is none."""
+        if not NAME_PATTERN.fullmatch(name):
+            return None
+        try:
+            values = json.loads((self.root / name / "job.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        known = {one.name for one in dataclasses.fields(Job)}
+        return Job(**{key: value for key, value in values.items() if key in known})
+
+    def get(self, name: str) -> Job:
+        """The training of that name.
+
+        Raises:
+            TrainingNotFoundError: there is none; the message lists those that there are.
+        """
+        job = self.find(name)
+        if job is None:
+            there = ", ".join(one.name for one in self.jobs()) or "none"
+            raise TrainingNotFoundError(
+                f"There is no training {name[:70]!r}. There are: {there}.", param="name"
+            )
+        return job
+
+    def folder(self, name: str) -> Path:
+        """Where a training's files lie."""
+        return self.root / name
+
+    def text(self, name: str) -> Path:
+        """A training's text."""
+        return self.root / name / f"{name}.txt"
+
+    def model(self, name: str) -> Path:
+        """The folder of the model that it makes."""
+        return self.models_dir / name
+
+    def place(self, job: Job, jobs: list[Job]) -> int | None:
+        """How many trainings of `jobs` come before a waiting one; None if it does not wait."""
+        if job.state != "waiting":
+            return None
+        before = [one for one in jobs if one.state == "waiting" and one.queued < job.queued]
+        return len(before) + any(one.state == "running" for one in jobs)
+
+    def is_training(self, name: str) -> bool:
+        """Whether a process trains it now, of this server or left by one that died."""
+        with self._open(self.root / name / "lock") as file:
+            return not _try_lock(file)
+
+    def made_here(self, job: Job) -> bool:
+        """Whether the model of that name is this training's own, wholly.
+
+        A model that someone put in its place, or copied over it, is theirs.
+        """
+        folder = self.model(job.name)
+        try:
+            if folder.is_symlink() or json.loads((folder / _MARK).read_text())["id"] != job.id:
+                return False
+            card = folder / f"{job.name}.json"
+            if card.exists():
+                read = json.loads(card.read_text(encoding="utf-8"))
+                return bool(read["corpus"]["sha256"] == job.sha256)
+            return not list(folder.glob("*.index"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    # --- changing ---
+
+    def check_free(self, name: str) -> None:
+        """See whether a training of that name could be taken.
+
+        Raises:
+            InvalidValueError: no model can have that name.
+            TrainingConflictError: a training or a model has it, or there are too many.
+        """
+        try:
+            check_name(name)
+        except InvalidValueError as error:
+            error.param = "name"
+            raise
+        if self.find(name) is not None:
+            raise TrainingConflictError(
+                f"There is a training {name} already: resume it, delete it, or choose another "
+                "name.",
+                param="name",
+            )
+        if os.path.lexists(self.model(name)):
+            raise TrainingConflictError(
+                f"There is a model {name} already, and it was not trained here: choose another "
+                "name.",
+                param="name",
+            )
+        if len(self.jobs()) >= self.most:
+            raise TrainingConflictError(
+                f"There are {self.most} trainings, as many as this server keeps: delete one first."
+            )
+
+    def create(
+        self, name: str, text: str, options: dict[str, Any], source: str | None = None
+    ) -> Job:
+        """Put a training at the end of the queue.
+
+        Raises:
+            InvalidValueError, TrainingConflictError: as `check_free`.
+        """
+        self.check_free(name)
+        now = time.time()
+        content = text.encode()
+        job = Job(
+            name=name,
+            id=secrets.token_hex(16),
+            state="waiting",
+            created=now,
+            queued=now,
+            options=options,
+            characters=len(text),
+            sha256=hashlib.sha256(content).hexdigest(),
+            source=source,
+        )
+        with self._building() as building:
+            _write(building / f"{name}.txt", content)
+            _write(building / "job.json", _to_json(job))
+            with self._alone():
+                self.check_free(name)
+                building.rename(self.root / name)
+                _sync_folder(self.root)
+        return job
+
+    def cancel(self, name: str) -> Job:
+        """Stop a training: at once while it waits, else as soon as its process has saved.
+
+        Raises:
+            TrainingNotFoundError: there is none of that name.
+            TrainingConflictError: it neither waits nor runs.
+        """
+        with self._alone():
+            job = self.get(name)
+            if job.state == "waiting":
+                return self._put(job, state="cancelled", ended=time.time())
+            if job.state == "running":
+                return self._put(job, cancel=True)
+            raise TrainingConflictError(
+                f"The training {name} is {job.state}: there is nothing to cancel.", param="name"
+            )
+
+    def resume(self, name: str) -> Job:
+        """Put a training that ended before its time at the end of the queue.
+
+        Raises:
+            TrainingNotFoundError: there is none of that name.
+            TrainingConflictError: it waits, runs or is done.
+        """
+        with self._alone():
+            job = self.get(name)
+            if job.state not in ("failed", "cancelled", "interrupted"):
+                raise TrainingConflictError(
+                    f"The training {name} is {job.state}: there is nothing to resume.",
+                    param="name",
+                )
+            return self._put(
+                job,
+                state="waiting",
+                queued=time.time(),
+                ended=None,
+                error="",
+                interruptions=0,
+            )
+
+    def delete(self, name: str) -> bool:
+        """Remove a training and the model that it made; says whether a model went with it.
+
+        A model of that name that was not made here stays.
+
+        Raises:
+            TrainingNotFoundError: there is none of that name.
+            TrainingConflictError: it runs.
+        """
+        with self._building() as gone:
+            with self._alone():
+                job = self.get(name)
+                if job.state == "running" or self.is_training(name):
+                    raise TrainingConflictError(
+                        f"The training {name} is running: cancel it first.", param="name"
+                    )
+                ours = self.made_here(job)
+                if ours:
+                    self.model(name).rename(gone / "model")
+                self.folder(name).rename(gone / "job")
+                _sync_folder(self.models_dir)
+            return ours
+
+    def claim(self, job: Job) -> None:
+        """Make the folder that the model will lie in, with a mark that it is this training's.
+
+        Raises:
+            TrainingConflictError: something else has that name by now.
+        """
+        if self.made_here(job):
+            return
+        if os.path.lexists(self.model(job.name)):
+            raise TrainingConflictError(
+                f"a model {job.name} that was not trained here was put in its place"
+            )
+        with self._building() as building:
+            (building / _MARK).parent.mkdir()
+            _write(building / _MARK, json.dumps({"id": job.id}).encode())
+            building.rename(self.model(job.name))
+            _sync_folder(self.models_dir)
+
+    def put(self, name: str, **changes: Any) -> Job | None:
+        """Change a training's fields; None if it is gone."""
+        with self._alone():
+            job = self.find(name)
+            return None if job is None else self._put(job, **changes)
+
+    def interrupted(self, name: str, epochs: int) -> Job | None:
+        """Note that its process ended with its server, after so many epochs.
+
+        It waits again, before all that was queued later, unless that happens again and again.
+        """
+        with self._alone():
+            job = self.find(name)
+            if job is None:
+                return None
+            times = 1 if epochs > job.epochs_then else job.interruptions + 1
+            again = times <= MOST_INTERRUPTIONS and not job.cancel
+            state: State = "cancelled" if job.cancel else "waiting" if again else "interrupted"
+            return self._put(
+                job,
+                state=state,
+                cancel=False,
+                interruptions=times,
+                epochs_then=epochs,
+                ended=None if again else time.time(),
+                error="" if again or job.cancel else f"The server ended {times} times meanwhile.",
+            )
+
+    def lead(self) -> IO[str] | None:
+        """Become the one that runs the trainings: a file to keep open, None if another one is."""
+        file = self._open(self.root / ".leader")
+        if _try_lock(file):
+            return file
+        file.close()
+        return None
+
+    def tidy(self) -> None:
+        """Remove what a crash left half made."""
+        for path in self.root.glob(".new-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """A folder for passing use."""
+        with self._building() as building:
+            yield building
+
+    # --- files ---
+
+    def _put(self, job: Job, **changes: Any) -> Job:
+        changed = dataclasses.replace(job, **changes)
+        folder = self.root / job.name
+        _write(folder / ".job.json.new", _to_json(changed))
+        (folder / ".job.json.new").rename(folder / "job.json")
+        return changed
+
+    @contextlib.contextmanager
+    def _building(self) -> Iterator[Path]:
+        """A folder that is renamed or removed."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = self.root / f".new-{secrets.token_hex(8)}"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of all changes; for instants only, and never while waiting."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self._open(self.root / ".changes") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _open(self, path: Path) -> IO[str]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _to_json(job: Job) -> bytes:
+    return json.dumps(dataclasses.asdict(job), ensure_ascii=False, indent=1).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

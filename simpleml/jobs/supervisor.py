@@ -1,0 +1,179 @@
+"""The one worker that runs the trainings, one at a time, in a process of their own.
+
+Every worker has a Supervisor; the one that holds the lock of JobStore.lead acts, and when it goes
+another one takes over within a second. A training that dies takes nothing with it: it is noted as
+failed with its last line, and the next one starts. Under gevent its thread is a greenlet.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import threading
+import time
+from typing import IO
+
+from simpleml.errors import SimpleMLError
+from simpleml.jobs import process
+from simpleml.jobs.report import read_curve, read_log
+from simpleml.jobs.store import Job, JobStore
+
+_log = logging.getLogger("simpleml")
+
+LOOK_EVERY = 0.5  # seconds
+STOP_SECONDS = 60.0
+"""How long a training may take to save when it is asked to stop, before it is killed."""
+SAVED_POINT = "training/state.npz"  # as simpleml.training.trainer writes it
+
+
+class Supervisor:
+    """Runs what waits in a store; `start` makes it begin, `stop` and `join` end it."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self._leading: IO[str] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._name = ""
+        self._asked_at: float | None = None
+        """When the child was asked to stop."""
+
+    def start(self) -> None:
+        """Begin to look after the trainings; harmless when it was called before."""
+        if self._thread is None and not self._stopping:
+            self._thread = threading.Thread(target=self._run, name="trainings", daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once: something was changed."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Start no more, and let the one that runs save and end; returns at once."""
+        self._stopping = True
+        self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait after `stop` until the training's process has ended."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not (self._stopping and self._child is None):
+            self._wake.clear()
+            try:
+                self._look()
+            except Exception:
+                # Whatever it is must not end the loop: the next look may find it mended.
+                _log.exception("the trainings cannot be looked after")
+            self._wake.wait(LOOK_EVERY / 5 if self._asked_at else LOOK_EVERY)
+        if self._leading is not None:
+            self._leading.close()
+
+    def _look(self) -> None:
+        if self._leading is None:
+            if self._stopping:
+                return
+            self._leading = self._store.lead()
+            if self._leading is None:
+                return
+            self._store.tidy()
+        if self._child is not None:
+            self._watch(self._child)
+        if self._child is None and not self._stopping:
+            self._start_next()
+
+    # --- the one that runs ---
+
+    def _watch(self, child: subprocess.Popen[bytes]) -> None:
+        """Pass on what is asked of it, and note its end."""
+        code = child.poll()
+        if code is not None:
+            if child.stdin is not None:
+                child.stdin.close()
+            self._ended(code)
+            self._child, self._asked_at = None, None
+            return
+        job = self._store.find(self._name)
+        if self._asked_at is None and (self._stopping or job is None or job.cancel):
+            self._asked_at = time.monotonic()
+            assert child.stdin is not None
+            child.stdin.close()  # it stops when its standard input ends
+        elif self._asked_at is not None and time.monotonic() - self._asked_at > STOP_SECONDS:
+            child.kill()
+
+    def _ended(self, code: int) -> None:
+        """Note how it ended: by itself, because it was asked to, or badly."""
+        store, name, now = self._store, self._name, time.time()
+        job = store.find(name)
+        if job is None:
+            return
+        if code == 0:
+            store.put(name, state="done", ended=now, cancel=False)
+        elif job.cancel:
+            store.put(name, state="cancelled", ended=now, cancel=False)
+        elif self._asked_at is not None:
+            self._interrupted(job)
+        elif code in (128 + signal.SIGTERM, 128 + signal.SIGINT):
+            said = read_log(store.folder(name) / "log.txt").last
+            store.put(name, state="interrupted", ended=now, error=said)
+        else:
+            store.put(name, state="failed", ended=now, error=self._why(code))
+
+    def _why(self, code: int) -> str:
+        if code >= 0:
+            said = read_log(self._store.folder(self._name) / "log.txt").last
+            return said or f"It ended with status {code}."
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = str(-code)
+        hint = " Perhaps the machine ran out of memory." if -code == signal.SIGKILL else ""
+        return f"Its process was killed ({name}).{hint}"
+
+    def _interrupted(self, job: Job) -> None:
+        curve = read_curve(self._store.model(job.name) / "training.csv")
+        self._store.interrupted(job.name, curve[-1].epoch if curve else 0)
+
+    # --- the next one ---
+
+    def _start_next(self) -> None:
+        jobs = self._store.jobs()
+        for job in jobs:
+            if job.state == "running":  # of a supervisor that is no more
+                if self._store.is_training(job.name):
+                    return  # its process is still saving
+                self._interrupted(job)
+        waiting = [job for job in self._store.jobs() if job.state == "waiting"]
+        if waiting:
+            self._launch(waiting[0])
+
+    def _launch(self, job: Job) -> None:
+        store, name = self._store, job.name
+        try:
+            process.require_training()
+            store.claim(job)
+        except (SimpleMLError, OSError) as error:
+            store.put(name, state="failed", ended=time.time(), error=str(error))
+            return
+        folder = store.folder(name)
+        arguments = [
+            *(f"{name}.txt", "--name", name, "--models-dir", str(store.models_dir)),
+            *("--status", str(folder / "status.json")),
+        ]
+        if job.source:
+            arguments += ["--source", job.source]
+        if (store.model(name) / SAVED_POINT).exists():
+            arguments.append("--resume")  # with the options of its beginning
+        else:
+            arguments += ["--overwrite", *process.flags(job.options)]
+        (folder / "status.json").unlink(missing_ok=True)
+        started = store.put(name, state="running", started=time.time(), cancel=False)
+        if started is None:
+            return
+        with (folder / "log.txt").open("ab") as log:
+            self._child = process.start(arguments, folder=folder, lock=folder / "lock", output=log)
+        self._name = name

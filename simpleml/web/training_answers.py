@@ -1,0 +1,138 @@
+"""The JSON that the routes of training answer with; /openapi.json is made from these types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+# pydantic reads TypedDict from here before Python 3.12
+from typing_extensions import TypedDict
+
+TrainingState = Literal[
+    "waiting", "running", "stopping", "done", "failed", "cancelled", "interrupted"
+]
+_Share = Annotated[float, Field(ge=0, le=1, description="Of the whole training, 0 to 1.")]
+_Count = Annotated[int, Field(ge=0)]
+
+
+class AdviceAnswer(TypedDict):
+    """One thing to know or to do about a text."""
+
+    code: Annotated[str, Field(description="Which advice it is, for programs.")]
+    message: Annotated[str, Field(description="In English, with train.py's options.")]
+    values: Annotated[dict[str, float], Field(description="The numbers in it.")]
+
+
+class RareCharacterAnswer(TypedDict):
+    """A character that stands in the text a few times only."""
+
+    character: str
+    name: str
+    times: _Count
+    line: Annotated[int, Field(ge=1)]
+    column: Annotated[int, Field(ge=1)]
+
+
+class CheckAnswer(TypedDict):
+    """Whether a text is enough, and what training on it takes on this machine."""
+
+    bytes: _Count
+    characters: _Count
+    lines: _Count
+    symbols: Annotated[int, Field(ge=0, description="Characters, or words and marks.")]
+    alphabet: Annotated[int, Field(ge=1, description="Different symbols of the network.")]
+    rare: Annotated[list[RareCharacterAnswer], Field(description="The rarest eight.")]
+    rare_count: _Count
+    repeated_share: Annotated[float, Field(ge=0, description="Of the text, 0 to 1.")]
+    bits_to_beat: Annotated[
+        float, Field(description="Per character: what counting n-grams reaches on held-out text.")
+    ]
+    layers: Annotated[int, Field(ge=1)]
+    units: Annotated[int, Field(ge=1)]
+    parameters: _Count
+    suggested_layers: Annotated[int, Field(ge=1)]
+    suggested_units: Annotated[int, Field(ge=1)]
+    characters_per_second: Annotated[float, Field(ge=0, description="Measured here and now.")]
+    epochs: _Count
+    epoch_seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, description="Of training, at most.")]
+    memory: Annotated[int, Field(ge=0, description="Bytes, at most so far.")]
+    machine: str
+    advice: Annotated[
+        list[AdviceAnswer], Field(description="The first says whether the text is enough.")
+    ]
+    words: Annotated[list[str], Field(description="The facts as sentences.")]
+
+
+class TrainingSummary(TypedDict):
+    """How a training stands."""
+
+    name: str
+    state: TrainingState
+    queue_place: Annotated[int | None, Field(ge=0, description="Trainings before it, if it waits.")]
+    created: Annotated[float, Field(description="Seconds since 1970, as the next two.")]
+    started: float | None
+    ended: float | None
+    characters: Annotated[int, Field(ge=0, description="Of the text.")]
+    source: str | None
+    options: dict[str, Any]
+    model_ready: Annotated[bool, Field(description="A model of it can be used.")]
+    progress: _Share
+    epoch: Annotated[int, Field(ge=0, description="Epochs that are done.")]
+    characters_per_second: float | None
+    loss: Annotated[float | None, Field(description="Nats per symbol, with dropout.")]
+    validation_bits: Annotated[
+        float | None, Field(description="Bits per character on text that is not trained on.")
+    ]
+    seconds: Annotated[float, Field(ge=0, description="Of training so far.")]
+    seconds_left: Annotated[float | None, Field(description="At most; it may stop sooner.")]
+    error: Annotated[str, Field(description="Why it failed or was interrupted; else empty.")]
+
+
+class CurvePoint(TypedDict):
+    """One epoch. Losses are nats per symbol, bits are per character."""
+
+    epoch: int
+    seconds: float
+    loss: float
+    selection: Annotated[
+        float | None, Field(description="On the slice by which epochs are chosen.")
+    ]
+    bits: float | None
+    best: Annotated[bool, Field(description="The best so far.")]
+    characters_per_second: float
+
+
+class TrainingSample(TypedDict):
+    """What the network wrote after an epoch."""
+
+    epoch: int
+    temperature: float
+    text: str
+
+
+class TrainingAnswer(TrainingSummary):
+    """How a training stands, in full."""
+
+    curve: Annotated[list[CurvePoint], Field(description="At most 300 epochs, spread evenly.")]
+    samples: Annotated[list[TrainingSample], Field(description="The last ones, newest last.")]
+    log: Annotated[list[str], Field(description="The last lines.")]
+
+
+class TrainingList(TypedDict):
+    """All trainings, and what the server takes."""
+
+    trainings: Annotated[list[TrainingSummary], Field(description="In the order of the queue.")]
+    max_bytes: Annotated[int, Field(description="Of a text.")]
+    max_trainings: Annotated[int, Field(description="Kept at once.")]
+    problem: Annotated[str, Field(description="Why this server cannot train; else empty.")]
+
+
+class TrainingDeleted(TypedDict):
+    """What was removed."""
+
+    name: str
+    model_deleted: Annotated[
+        bool, Field(description="False where it had made none, or another one lies there now.")
+    ]
