@@ -30,6 +30,20 @@ TEMPERATURES = (0.2, 0.5, 0.8)
 SAMPLE = 400
 EXAMINED = 20_000
 MODES = {"stateful": True, "window": False}
+README_HEAD = """\
+# The models
+
+One folder per model: TFLearn's checkpoint (`.tfl.*`), the alphabet (`char_idx_*.pickle`), the card
+(`.json`) that this page is made from (`python bench/cards.py --readme`), and the training's curve
+(`training.csv`, `training.png`). The corpora are not here: `python -m simpleml.corpora get NAME`
+fetches one; Tetris' is made by `python examples/tetris.py`.
+
+Nats are per symbol of text that the training never saw. Copied: the share of 20,000 generated
+characters that lies in passages of 20 or more standing verbatim in the corpus, at temperatures 0.2,
+0.5 and 0.8, and the longest such passage.
+
+| model | learned from | network | held out | nats, stateful | windows | minutes | copied |
+| --- | --- | --- | --- | ---: | ---: | ---: | --- |"""
 
 
 def samples(generator: SequenceGenerator, seed: str) -> list[dict[str, Any]]:
@@ -105,22 +119,7 @@ def readme(models_dir: Path) -> str:
         for path in sorted(models_dir.glob("*/*.json"))
         if path.stem == path.parent.name and "samples" in path.read_text(encoding="utf-8")
     }
-    lines = [
-        "# The models",
-        "",
-        "One folder per model: TFLearn's checkpoint (`.tfl.*`), the alphabet (`char_idx_*.pickle`),",
-        "the card (`.json`) that this page is made from (`python bench/cards.py --readme`), and the",
-        "training's curve (`training.csv`, `training.png`). The corpora are not here:",
-        "`python -m simpleml.corpora get sherlock` fetches one; Tetris' is made by",
-        "`python examples/tetris.py`.",
-        "",
-        "Nats are per symbol of text that the training never saw. Copied: the share of 20,000 generated",
-        "characters that lies in passages of 20 or more standing verbatim in the corpus, at",
-        "temperatures 0.2, 0.5 and 0.8, and the longest such passage.",
-        "",
-        "| model | learned from | network | held out | nats, stateful | nats, windows | minutes | copied |",
-        "| --- | --- | --- | --- | ---: | ---: | ---: | --- |",
-    ]
+    lines = [README_HEAD]
     for name, card in cards.items():
         metrics, corpus = card["metrics"], card["corpus"]
         copied = card["notes"]["originality"].values()
