@@ -35,10 +35,9 @@ ERRORS: dict[int, str] = {
     "Code `model_not_found` or `not_found`.",
     405: "The method is not allowed; the header Allow names those that are.",
     408: "The body took too long to arrive. Code `request_timeout`.",
-    409: "The name is taken, there are too many trainings, or this one is not in the state for "
-    "that. Code `training_conflict`.",
-    409: "The text that the model was trained on is not beside the models, or was edited. Code "
-    "`corpus_unavailable`.",
+    409: "The text that the model was trained on is not beside the models, or was edited: code "
+    "`corpus_unavailable`. The name is taken, there are too many trainings, or this one is not in "
+    "the state for that: code `training_conflict`.",
     413: "The body or the seed is too large. Code `payload_too_large`.",
     429: "Too many requests wait already. Code `queue_full`.",
     500: "The model's files are broken (code `model_broken`: which file, what is wrong), or "
