@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 HOST   ?= 0.0.0.0
 PORT   ?= 8280
+TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
@@ -23,7 +24,7 @@ serve: $(VENV)/.serve
 train: $(VENV)/.train
 
 test: $(VENV)/.dev $(VENV)/.system
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
