@@ -39,11 +39,13 @@ def endless_stream(server: Server, model: str = "flow") -> Iterator[None]:
 
 
 @contextmanager
-def unread_request(server: Server, model: str = "flow") -> Iterator[None]:
+def unread_request(server: Server, model: str = "flow", request_id: str = "") -> Iterator[None]:
     """The same, sent and not waited for: it may run, wait or be refused."""
     body = json.dumps({"model": model, "max_tokens": 10**7, "stream": True}).encode()
     host, _, port = server.base_url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         head = f"POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}"
+        if request_id:
+            head += f"\r\nX-Request-Id: {request_id}"
         connection.sendall(head.encode() + b"\r\n\r\n" + body)
         yield

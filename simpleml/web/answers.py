@@ -12,6 +12,8 @@ from pydantic import Field
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
+from simpleml.models.corpus_index import PASSAGE
+
 FinishReason = Literal["stop", "length"]
 
 _LEAST_LOGPROB = -9999.0
@@ -42,6 +44,36 @@ class SymbolLogprobsAnswer(TypedDict):
     ]
 
 
+class PassageAnswer(TypedDict):
+    """A copied passage that lies in no longer one."""
+
+    start: Annotated[
+        int, Field(ge=0, description="In the text that was examined, in Unicode characters.")
+    ]
+    length: Annotated[int, Field(ge=PASSAGE)]
+    corpus_start: Annotated[
+        int, Field(ge=0, description="Where it stands in the training text, the first place.")
+    ]
+
+
+class LongestPassageAnswer(PassageAnswer):
+    """The longest passage, with its text."""
+
+    text: str
+
+
+class OriginalityAnswer(TypedDict):
+    """How much of a text stands verbatim in the text that the model was trained on."""
+
+    characters: Annotated[int, Field(ge=0, description="Of the text that was examined.")]
+    copied: Annotated[int, Field(ge=0, description="Characters that lie in passages.")]
+    copied_share: Annotated[float, Field(ge=0, le=1)]
+    longest: LongestPassageAnswer | None
+    passages: Annotated[
+        list[PassageAnswer], Field(description="In the order of the text; they may overlap.")
+    ]
+
+
 class GenerateAnswer(TypedDict):
     """A generated text with everything that is needed to have it again."""
 
@@ -62,6 +94,9 @@ class GenerateAnswer(TypedDict):
     ]
     seed_changes: NotRequired[list[SeedChangeAnswer]]
     logprobs: NotRequired[list[SymbolLogprobsAnswer]]
+    originality: NotRequired[
+        Annotated[OriginalityAnswer, Field(description="What of `generated` is copied.")]
+    ]
 
 
 class TextPiece(TypedDict):
@@ -131,6 +166,9 @@ class ModelChoice(TypedDict):
 
     name: str
     curve: Annotated[bool, Field(description="It has a picture of its training.")]
+    originality: Annotated[
+        bool, Field(description="The text that it was trained on lies beside the models.")
+    ]
 
 
 class ModelChoices(TypedDict):
@@ -154,3 +192,11 @@ class QueueAnswer(TypedDict):
 
     running: Annotated[int, Field(ge=0)]
     waiting: Annotated[int, Field(ge=0)]
+    place: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Of the request that was asked for: 1 is the next one. null where it does "
+            "not wait in this worker.",
+        ),
+    ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ from simpleml.errors import (
 )
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.models.vocabulary import OnUnknown
-from simpleml.web.answers import FinishReason
+from simpleml.web import originality
+from simpleml.web.answers import FinishReason, OriginalityAnswer
 from simpleml.web.openai_answers import (
     ChatChoice,
     ChatChunkChoice,
@@ -50,6 +51,9 @@ from simpleml.web.streaming import event, event_stream
 _log = logging.getLogger("simpleml")
 
 blueprint = Blueprint("openai", __name__, url_prefix="/v1")
+
+_Examine = Callable[[str], OriginalityAnswer | None]
+"""What of a generated text is copied; None where that was not asked for."""
 
 
 @blueprint.get("/models")
@@ -278,13 +282,23 @@ class _Job:
 
 def _answer(job: _Job) -> Response:
     parameters = job.parameters
-    run = _service().generate(
+    service = _service()
+    index = originality.needed_index(service, job.generator, parameters)
+
+    def examine(text: str) -> OriginalityAnswer | None:
+        if index is None or not parameters.originality:
+            return None
+        return originality.answer(service.examine(index, text), text)
+
+    run = service.generate(
         job.generator,
         [prompt.indices for prompt in job.prompts],
         parameters.options(job.generator.vocabulary),
         each=parameters.n,
         streaming=parameters.stream,
         starts_blank=[prompt.ends_blank for prompt in job.prompts],
+        index=index,
+        request_id=current_record().request_id,
     )
     current_record().run = run
     headers = {"X-Random-State": str(run.options.random_state)}
@@ -296,12 +310,12 @@ def _answer(job: _Job) -> Response:
         "system_fingerprint": job.generator.card.weights_sha256,
     }
     if parameters.stream:
-        return event_stream(_frames(job, run, head), run, headers)
+        return event_stream(_frames(job, run, head, examine), run, headers)
     texts = run.wait()
     body = {
         **head,
         **_truncation(run),
-        "choices": [_choice(job, run, index, text) for index, text in enumerate(texts)],
+        "choices": [_choice(job, run, index, text, examine) for index, text in enumerate(texts)],
         "usage": job.usage(run),
     }
     response = jsonify(body)
@@ -309,11 +323,16 @@ def _answer(job: _Job) -> Response:
     return response
 
 
-def _choice(job: _Job, run: Run, index: int, text: str) -> CompletionChoice | ChatChoice:
+def _choice(
+    job: _Job, run: Run, index: int, text: str, examine: _Examine
+) -> CompletionChoice | ChatChoice:
     tokens = job.echoed_tokens(index)
     if tokens is not None:
         tokens += job.cursor(index).advance(text, run.streams[index].logprobs, complete=True)
-    return job.shape.choice(index, job.echoed(index) + text, tokens, _reason(run, index))
+    choice = job.shape.choice(index, job.echoed(index) + text, tokens, _reason(run, index))
+    if (copied := examine(text)) is not None:
+        choice["originality"] = copied
+    return choice
 
 
 def _reason(run: Run, index: int) -> FinishReason:
@@ -325,10 +344,10 @@ def _truncation(run: Run) -> dict[str, str]:
     return {"truncated_by": by} if by else {}
 
 
-def _frames(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
+def _frames(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> Iterator[str]:
     """The events of a stream, which ends with [DONE] or with an error."""
     try:
-        yield from _chunks(job, run, head)
+        yield from _chunks(job, run, head, examine)
         yield event("[DONE]")
     except SimpleMLError as error:
         yield event({"error": describe(error)})
@@ -338,11 +357,12 @@ def _frames(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
         yield event({"error": describe(failure)})
 
 
-def _chunks(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
+def _chunks(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> Iterator[str]:
     asked = job.parameters.stream_options
     asked_usage = bool(asked and asked.include_usage)
     rest: dict[str, Any] = {"usage": None} if asked_usage else {}
     cursors = [job.cursor(index) for index in range(len(run.streams))]
+    texts = [""] * len(run.streams)
     for index in range(len(run.streams)):
         opening = job.shape.opening(index, job.echoed(index), job.echoed_tokens(index))
         if opening is not None:
@@ -356,12 +376,15 @@ def _chunks(job: _Job, run: Run, head: Mapping[str, Any]) -> Iterator[str]:
         for index, piece in enumerate(pieces):
             if not piece and not last:
                 continue
+            texts[index] += piece
             tokens = None
             if job.reports_logprobs:
                 drawn = run.streams[index].logprobs
                 tokens = cursors[index].advance(piece, drawn, complete=last)
             reason = _reason(run, index) if last else None
             choice = job.shape.piece(index, piece, tokens, reason)
+            if last and (copied := examine(texts[index])) is not None:
+                choice["originality"] = copied
             yield event({**head, **_truncation(run), "choices": [choice], **rest})
     if asked_usage:
         yield event({**head, "choices": [], "usage": job.usage(run)})

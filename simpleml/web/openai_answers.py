@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models import words
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.web.answers import ErrorDetails, FinishReason, finite
+from simpleml.web.answers import ErrorDetails, FinishReason, OriginalityAnswer, finite
 
 
 class ModelAnswer(TypedDict):
@@ -59,6 +59,7 @@ class CompletionChoice(TypedDict):
     text: str
     logprobs: CompletionLogprobs | None
     finish_reason: FinishReason
+    originality: NotRequired[OriginalityAnswer]
 
 
 class CompletionChunkChoice(TypedDict):
@@ -68,6 +69,7 @@ class CompletionChunkChoice(TypedDict):
     text: str
     logprobs: CompletionLogprobs | None
     finish_reason: FinishReason | None
+    originality: NotRequired[OriginalityAnswer]
 
 
 class _Head(TypedDict):
@@ -132,6 +134,7 @@ class ChatChoice(TypedDict):
     message: ChatMessage
     logprobs: ChatLogprobs | None
     finish_reason: FinishReason
+    originality: NotRequired[OriginalityAnswer]
 
 
 class ChatDelta(TypedDict):
@@ -148,6 +151,7 @@ class ChatChunkChoice(TypedDict):
     delta: ChatDelta
     logprobs: ChatLogprobs | None
     finish_reason: FinishReason | None
+    originality: NotRequired[OriginalityAnswer]
 
 
 class ChatCompletion(_Head):

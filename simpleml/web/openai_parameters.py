@@ -151,6 +151,7 @@ class OpenAIParameters(Sampling):
             random_state=None if self.seed is None else self.seed % 2**32,
             stop=tuple(self.stop),
             logprobs=logprobs,
+            max_copy=self.max_copy,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -14,7 +14,9 @@ from werkzeug.routing import BaseConverter
 from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
+from simpleml.models.corpus_index import Originality
 from simpleml.models.vocabulary import EncodedSeed, SeedChange
+from simpleml.web import originality
 from simpleml.web.answers import finite
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
@@ -94,6 +96,7 @@ def answer(model: str, values: dict[str, Any]) -> Response:
     parameters = parse(GenerateParameters, values)
     service.check_size(parameters.size)
     seed = service.encode(generator, parameters.seed, parameters.on_unknown)
+    index = originality.needed_index(service, generator, parameters)
     accepts = request.accept_mimetypes
     as_events = _names(accepts, "text/event-stream") or (
         parameters.stream and not _prefers(accepts, "text/plain")
@@ -110,18 +113,29 @@ def answer(model: str, values: dict[str, Any]) -> Response:
         streaming=streaming,
         starts_blank=not parameters.seed or parameters.seed[-1].isspace(),
         seconds=seconds,
+        index=index,
+        request_id=current_record().request_id,
     )
     current_record().run = run
+
+    def examine(generated: str) -> Originality | None:
+        if index is None or not parameters.originality:
+            return None
+        return service.examine(index, generated)
+
     headers = {"X-Random-State": str(run.options.random_state)}
     if seed.changes:
         headers["X-Seed-Changes"] = changes_header(seed.changes)
     if as_events:
-        return event_stream(_events(run, generator, parameters, seed), run, headers)
+        return event_stream(_events(run, generator, parameters, seed, examine), run, headers)
     if streaming:
         return text_stream(_chunks(run, parameters.seed), run, headers)
     (generated,) = run.wait()
+    copied = examine(generated)
     if as_json:
-        return jsonify(result(run, generator, parameters, seed, generated))
+        return jsonify(result(run, generator, parameters, seed, generated, copied))
+    if copied is not None:
+        headers["X-Originality"] = originality.header(copied)
     headers["X-Finish-Reason"] = run.streams[0].finish_reason or ""
     return Response(
         parameters.seed + generated, headers=headers, content_type="text/plain; charset=utf-8"
@@ -174,8 +188,9 @@ def result(
     parameters: GenerateParameters,
     seed: EncodedSeed,
     generated: str,
+    copied: Originality | None,
 ) -> dict[str, Any]:
-    """The JSON answer of a finished run."""
+    """The JSON answer of a finished run; `copied` where it was asked for."""
     window = run.generation.window
     used = len(seed.indices) if window is None else min(window, len(seed.indices))
     body: dict[str, Any] = {
@@ -194,6 +209,8 @@ def result(
         body["seed_changes"] = [one.to_json() for one in seed.changes]
     if parameters.logprobs is not None:
         body["logprobs"] = [_logprobs(one) for one in run.streams[0].logprobs]
+    if copied is not None:
+        body["originality"] = originality.answer(copied, generated)
     return body
 
 
@@ -219,7 +236,11 @@ def _chunks(run: Run, seed: str) -> Iterator[str]:
 
 
 def _events(
-    run: Run, generator: SequenceGenerator, parameters: GenerateParameters, seed: EncodedSeed
+    run: Run,
+    generator: SequenceGenerator,
+    parameters: GenerateParameters,
+    seed: EncodedSeed,
+    examine: Callable[[str], Originality | None],
 ) -> Iterator[str]:
     generated: list[str] = []
     sent = 0
@@ -238,7 +259,8 @@ def _events(
             if any(frame.values()):
                 generated.append(pieces[0])
                 yield event(frame)
-        done = result(run, generator, parameters, seed, "".join(generated))
+        text = "".join(generated)
+        done = result(run, generator, parameters, seed, text, examine(text))
         done.pop("logprobs", None)
         yield event(done, name="done")
     except SimpleMLError as error:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from simpleml.errors import InvalidValueError, RequestTimeoutError
 from simpleml.generation.text_stream import GenerationOptions
+from simpleml.models.corpus_index import PASSAGE
 
 _LARGEST_TIME_MS = 3_600_000
 _SMALLEST_TEMPERATURE = 1e-100
@@ -75,6 +76,16 @@ class Sampling(BaseModel):
     stop: Stop = Field(
         default_factory=list, description="A string, or up to four: the text ends before it."
     )
+    max_copy: Annotated[int, Field(ge=PASSAGE, le=2**31 - 1), WHOLE] | None = Field(
+        None,
+        description="No generated run of more characters stands verbatim in the text that the "
+        "model was trained on, which must lie beside the models. Not for word-level models.",
+    )
+    originality: bool = Field(
+        False,
+        description="Report what stands verbatim in the text that the model was trained on, which "
+        "must lie beside the models.",
+    )
 
 
 class GenerateParameters(Sampling):
@@ -118,6 +129,7 @@ class GenerateParameters(Sampling):
             stateful=self.stateful,
             stop=tuple(self.stop),
             logprobs=self.logprobs,
+            max_copy=self.max_copy,
         )
 
 

@@ -26,6 +26,7 @@ from simpleml.generation.engine import Engine, Generation, new_streams
 from simpleml.generation.loader import ModelLoader
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.models.corpus_index import Originality, OriginalityIndex
 from simpleml.models.vocabulary import EncodedSeed, OnUnknown
 from simpleml.settings import Settings
 from simpleml.web.wakeup import Wakeup
@@ -70,6 +71,33 @@ class Service:
             raise loaded
         return loaded
 
+    def corpus_index(self, generator: SequenceGenerator, param: str) -> OriginalityIndex:
+        """The index of the text that a model was trained on; what reads or builds it is a native
+        thread, while others are served.
+
+        Raises:
+            CorpusUnavailableError: the text is not beside the models, or was edited; naming
+                `param`.
+        """
+        # An error that leaves a function in gevent's pool is printed with its traceback.
+        load = wrap_errors(SimpleMLError, generator.corpus_index)
+        try:
+            index = self.loader.indexes.kept(generator.name, generator.card)
+            found: OriginalityIndex | SimpleMLError = (
+                gevent.get_hub().threadpool.apply(load) if index is None else index
+            )
+            if isinstance(found, SimpleMLError):
+                raise found
+        except SimpleMLError as error:
+            error.param = param
+            raise
+        return found
+
+    def examine(self, index: OriginalityIndex, text: str) -> Originality:
+        """What of a text stands in a corpus; found in a native thread while others are served."""
+        found: Originality = gevent.get_hub().threadpool.apply(index.examine, (text,))
+        return found
+
     def encode(
         self, generator: SequenceGenerator, seed: str, on_unknown: OnUnknown, param: str = "seed"
     ) -> EncodedSeed:
@@ -109,6 +137,8 @@ class Service:
         streaming: bool = False,
         starts_blank: bool | Sequence[bool] = False,
         seconds: float | None = None,
+        index: OriginalityIndex | None = None,
+        request_id: str = "",
     ) -> Run:
         """Put a request into the engine.
 
@@ -117,6 +147,8 @@ class Service:
             each: texts for each prompt.
             starts_blank: nothing, or white space, ends the prompt (every one, or each).
             seconds: until its deadline, at most the server's own.
+            index: of the model's corpus; needed with max_copy.
+            request_id: by which its place in the queue can be asked for.
 
         Raises:
             StoppingError, QueueFullError, InvalidValueError: as Engine.submit.
@@ -135,6 +167,7 @@ class Service:
                 replace(options, random_state=state),
                 each=each,
                 starts_blank=blank,
+                index=index,
             )
             streams += texts
             seeds += starts
@@ -147,6 +180,7 @@ class Service:
             seconds=limit if seconds is None else min(seconds, limit),
             streaming=streaming,
             listener=wakeup.send,
+            request_id=request_id,
         )
         self.on_submit()
         return Run(generation, wakeup, options)

@@ -32,6 +32,7 @@ def sherlock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornServe
     """A server with a model of that name and one of the page's keys."""
     folder = tmp_path_factory.mktemp("ML")
     write_model(folder, "sherlock", alphabet=string.ascii_letters + " ,.\n")
+    (folder / "sherlock.txt").write_text("To Sherlock Holmes she is always the woman.\n")
     with GunicornServer(folder, env={"SIMPLEML_API_KEYS": "first-secret,none"}) as running:
         yield running
 
