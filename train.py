@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Train a network on a text: ``python train.py TEXT --name NAME``, then serve it with app.py.
 
+``python train.py --corpus sherlock`` fetches one of the catalogue's texts first.
+
 It leaves ML/NAME/ with a TFLearn checkpoint, the alphabet and a card. ``--help`` lists what can be
 set; ``--check`` says in a few seconds how long it would take and whether the text is enough.
 """
@@ -16,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from simpleml import corpora
 from simpleml.errors import SimpleMLError
 from simpleml.training.options import LEVELS, PRECISIONS, RECIPES, TrainingOptions
 
@@ -39,8 +42,19 @@ def parser() -> argparse.ArgumentParser:
             "stops it safely; the same command with --resume goes on."
         ),
     )
-    parser.add_argument("text", type=Path, help="the text to learn from (a file)")
-    parser.add_argument("--name", help="name of the model, as in /NAME; default: the file's name")
+    parser.add_argument("text", type=Path, nargs="?", help="the text to learn from (a file)")
+    parser.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help=f"instead of a file: {', '.join(corpora.CATALOGUE)}; fetched into ML/NAME.txt if it "
+        "is not there (python -m simpleml.corpora list)",
+    )
+    parser.add_argument(
+        "--base-url",
+        default=corpora.BASE_URL,
+        help="with --corpus: a mirror of the repositories that the texts come from",
+    )
+    parser.add_argument("--name", help="name of the model, as in /NAME; default: the text's name")
     parser.add_argument(
         "--models-dir", type=Path, default=Path("ML"), help="folder of the models (default ML)"
     )
@@ -151,12 +165,19 @@ def _option(group: Any, flag: str, kind: type, help_text: str, **more: Any) -> N
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = vars(parser().parse_args(arguments))
+    command_line = parser()
+    chosen = vars(command_line.parse_args(arguments))
+    if (chosen["text"] is None) == (chosen["corpus"] is None):
+        command_line.error("give a text to learn from, or --corpus NAME: one of the two")
     fields = {field.name for field in dataclasses.fields(TrainingOptions)}
     given = {name: value for name, value in chosen.items() if name in fields}
-    name = chosen["name"] or chosen["text"].stem
+    usual: dict[str, Any] = {}
     try:
-        options = TrainingOptions(**given).checked()
+        TrainingOptions(**given).checked()
+        if chosen["corpus"] is not None:
+            usual = _fetch(chosen)
+        name = chosen["name"] or chosen["corpus"] or chosen["text"].stem
+        options = TrainingOptions(**{**usual, **given}).checked()
         if chosen["check"]:
             from simpleml.training.check import check_facts, check_text
 
@@ -169,6 +190,22 @@ def main(arguments: list[str] | None = None) -> int:
     except SimpleMLError as error:
         print(f"train.py: {error.message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ntrain.py: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Have the corpus' text beside the models and say in `chosen` what the catalogue knows of it;
+    returns the options that are usual for it."""
+    entry = corpora.find(chosen["corpus"])
+    chosen["text"] = corpora.get(
+        entry, chosen["models_dir"], base_url=chosen["base_url"], report=corpora.progress_line
+    )
+    chosen["encoding"] = "utf-8"
+    chosen["source"] = chosen["source"] or f"{entry.title}: {entry.source}"
+    chosen["licence"] = entry.licence
+    return {"validation": entry.validation}
 
 
 def _train(
@@ -189,9 +226,10 @@ def _train(
         overwrite=chosen["overwrite"],
         encoding=chosen["encoding"],
         source=chosen["source"],
+        licence=chosen.get("licence"),
         tensorboard=chosen["tensorboard"],
         status=chosen["status"],
-        command=_command(chosen["text"], name, given),
+        command=_command(chosen, name, given),
     )
     if chosen["export_only"]:
         print(f"wrote {trainer.export_only()}")
@@ -204,9 +242,10 @@ def _train(
     return 0
 
 
-def _command(text: Path, name: str, given: dict[str, Any]) -> str:
+def _command(chosen: dict[str, Any], name: str, given: dict[str, Any]) -> str:
     """The command for the model's card: without folders, which say nothing to others."""
-    words = ["python", "train.py", text.name, "--name", name]
+    text = ["--corpus", chosen["corpus"]] if chosen["corpus"] else [chosen["text"].name]
+    words = ["python", "train.py", *text, "--name", name]
     for option, value in given.items():
         flag = f"--{option.replace('_', '-')}"
         words += [flag] if value is True else [flag, str(value)]

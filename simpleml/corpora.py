@@ -2,7 +2,7 @@
 
     python -m simpleml.corpora list
     python -m simpleml.corpora get sherlock          # writes ML/sherlock.txt
-    python train.py --corpus sherlock --name sherlock
+    python train.py --corpus sherlock                # the same, and trains on it
 
 A raw file is fetched by repository, commit and path, so it is the same for everyone for ever; its
 sha256 and that of the text that is cut from it are part of the catalogue. It knows nothing of

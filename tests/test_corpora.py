@@ -5,72 +5,24 @@ A real HTTP server on this machine plays the repositories.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mirror import TEXT, Mirror, entry
 
-from simpleml.corpora import CATALOGUE, CatalogueEntry, RawFile, find, get, main
+from simpleml.corpora import CATALOGUE, find, get, main
 from simpleml.errors import CorpusError
-
-TEXT = ("Once upon a time there was a small made text.\n" * 4000).encode()
-
-
-class Mirror:
-    """Serves bytes by the last part of the path, with ranges; may cut a connection once."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.cut_after: int | None = None
-        self.ranges: list[str | None] = []
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                data = mirror.files.get(self.path.rsplit("/", 1)[-1])
-                asked = self.headers.get("Range")
-                mirror.ranges.append(asked)
-                if data is None:
-                    self.send_error(404)
-                    return
-                first = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-                self.send_response(206 if asked else 200)
-                self.send_header("Content-Length", str(len(data) - first))
-                self.end_headers()
-                if mirror.cut_after is not None:
-                    self.wfile.write(data[first : first + mirror.cut_after])
-                    mirror.cut_after = None
-                    return
-                self.wfile.write(data[first:])
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     made = Mirror()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-def entry(data: bytes = TEXT, said: bytes | None = None) -> CatalogueEntry:
-    sha256 = hashlib.sha256(data if said is None else said).hexdigest()
-    file = RawFile("someone/texts", "0" * 40, "made.txt", sha256)
-    return CatalogueEntry(
-        "made", "A made text", "nowhere", "public domain", "en", (file,), sha256, len(data)
-    )
+    made.close()
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -145,7 +97,8 @@ def test_a_full_disk_leaves_no_text(mirror: Mirror, tmp_path: Path) -> None:
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000));"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "sys.path.insert(0, sys.argv[1]); from tests.test_corpora import entry, get;"
+        "sys.path.insert(0, sys.argv[1]); sys.path.insert(0, sys.argv[1] + '/tests');"
+        "from mirror import entry; from simpleml.corpora import get;"
         "get(entry(), sys.argv[2], base_url=sys.argv[3])"
     )
     root = Path(__file__).parents[1]

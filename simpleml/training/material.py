@@ -42,7 +42,11 @@ class Material:
 
 
 def read_material(
-    path: Path | str, options: TrainingOptions, encoding: str = "utf-8", source: str | None = None
+    path: Path | str,
+    options: TrainingOptions,
+    encoding: str = "utf-8",
+    source: str | None = None,
+    licence: str | None = None,
 ) -> Material:
     """Read, split and encode a text as the options say.
 
@@ -73,6 +77,8 @@ def read_material(
         "sha256": file.sha256,
         "characters": len(file.text),
         "encoding": file.encoding,
+        **({"source": source} if source else {}),
+        **({"licence": licence} if licence else {}),
     }
     parts: tuple[Part, ...] = ("training", "selection", "validation")
     return Material(
@@ -83,7 +89,7 @@ def read_material(
         characters={part: sum(last - first for first, last in split.spans(part)) for part in parts},
         validation_text=split.text("validation"),
         held_out=split.describe,
-        corpus={**corpus, "source": source} if source else corpus,
+        corpus=corpus,
         notes=file.notes,
     )
 

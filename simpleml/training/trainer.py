@@ -101,6 +101,7 @@ class Trainer:
         overwrite: replace an existing model, at the first epoch's end.
         encoding: of the text file.
         source: where the text comes from, for the card.
+        licence: of the text, for the card.
         status: file that says each second how far it is (see ``Progress``).
         progress: who is told; one that writes to standard error by default.
 
@@ -120,6 +121,7 @@ class Trainer:
         overwrite: bool = False,
         encoding: str = "utf-8",
         source: str | None = None,
+        licence: str | None = None,
         tensorboard: Path | None = None,
         status: Path | None = None,
         progress: Progress | None = None,
@@ -135,7 +137,7 @@ class Trainer:
             self.options = resumed(point.facts["options"], given or {})
         else:
             self.options = (options or TrainingOptions()).checked()
-        self.material = material = read_material(text, self.options, encoding, source)
+        self.material = material = read_material(text, self.options, encoding, source, licence)
         if point is not None and point.facts["text_sha256"] != material.corpus["sha256"]:
             raise TrainingError(
                 f"cannot resume {name}: it was trained on another text (sha256 "
