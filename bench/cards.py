@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from simpleml import ModelLoader  # noqa: E402
 from simpleml.generation.sequence_generator import SequenceGenerator  # noqa: E402
-from simpleml.originality import PASSAGE, index_of  # noqa: E402
+from simpleml.originality import PASSAGE  # noqa: E402
 
 TEMPERATURES = (0.2, 0.5, 0.8)
 SAMPLE = 400
@@ -63,12 +63,15 @@ def samples(generator: SequenceGenerator, seed: str) -> list[dict[str, Any]]:
     ]
 
 
-def originality(generator: SequenceGenerator, seed: str, models_dir: Path) -> dict[str, Any]:
-    """By temperature: how much of 20,000 characters stands in the corpus."""
-    index = index_of(generator, models_dir)
+def originality(generator: SequenceGenerator) -> dict[str, Any]:
+    """By temperature: how much of 20,000 characters stands in the corpus.
+
+    The texts are those that ``python -m simpleml.originality NAME`` examines.
+    """
+    index = generator.corpus_index()
     found = {}
     for temperature in TEMPERATURES:
-        text = generator.generate(EXAMINED, temperature, seed, random_state=0)[len(seed) :]
+        text = generator.generate(EXAMINED, temperature, random_state=0)
         result = index.examine(text)
         longest = result.longest
         found[str(temperature)] = {
@@ -108,7 +111,7 @@ def complete(name: str, given: argparse.Namespace) -> None:
     seed = notes["examples"][0]
     print(name, flush=True)
     notes["samples"] = samples(generator, seed)
-    notes["originality"] = originality(generator, seed, given.models_dir)
+    notes["originality"] = originality(generator)
     write_whole(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 
