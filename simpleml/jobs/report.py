@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ MOST_SAMPLES = 12
 MOST_POINTS = 300
 _LOG_BYTES = 64 * 1024
 _SAMPLE = "sample temperature="
+_NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:")
+"""What TensorFlow says of itself."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,6 @@ def read_log(path: Path) -> Log:
                 samples.append(Sample(epoch, float(temperature), str(json.loads(text))))
             except ValueError:
                 continue  # its end is still being written
-        elif line.strip():
+        elif line.strip() and not _NOISE.match(line):
             lines.append(line.rstrip())
     return Log(lines[-LOG_LINES:], samples[-MOST_SAMPLES:])

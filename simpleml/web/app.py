@@ -82,10 +82,21 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from simpleml.web import docs, home, metrics, openai, openapi, original, playground, probes
+    from simpleml.web import (
+        docs,
+        home,
+        metrics,
+        openai,
+        openapi,
+        original,
+        playground,
+        probes,
+        training_page,
+    )
 
     app.url_map.converters["rest"] = original.RestConverter
-    for module in (probes, metrics, openai, openapi, docs, home, playground, original):
+    modules = (probes, metrics, openai, openapi, docs, home, playground, training_page, original)
+    for module in modules:
         app.register_blueprint(module.blueprint)
 
 
@@ -100,8 +111,7 @@ def allow_origin(response: Response, origins: tuple[str, ...]) -> None:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = (
-        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Finish-Reason, X-Originality, "
-        "Retry-After"
+        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Finish-Reason, X-Originality, Retry-After"
     )
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, HEAD, OPTIONS"

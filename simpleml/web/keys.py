@@ -14,7 +14,7 @@ import hmac
 from flask import Flask, current_app, request
 
 from simpleml.errors import AuthenticationError
-from simpleml.web.playground import wants_page
+from simpleml.web.pages import wants_page
 
 OPEN_BLUEPRINT = "probes"
 PAGE_FILES = ("playground.static_file", "training_page.static_file")

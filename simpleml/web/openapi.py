@@ -324,6 +324,14 @@ OPERATIONS: tuple[Operation, ...] = (
         {_JSON: answers.QueueAnswer}, (400,), query=playground.QueueParameters,
     ),
     Operation(
+        "get", "/train", "/train", "train", "The page on which one trains.",
+        {"text/html": _STRING}, (403,),
+    ),
+    Operation(
+        "get", "/static/training/{file}", "/static/training/<name>", "train",
+        "A file of that page.", dict.fromkeys(_PAGE_FILES, _STRING), (404,), open=True,
+    ),
+    Operation(
         "get", "/static/playground/{file}", "/static/playground/<name>", "playground",
         "A file of the page.",
         dict.fromkeys(_PAGE_FILES, _STRING), (404,), open=True,

@@ -14,6 +14,12 @@ PIXEL = bytes.fromhex(  # a PNG of one pixel
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636060"
     "606000000005000167a5f6450000000049454e44ae426082"
 )
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 2,
+}
 
 
 OpenPage = Callable[..., Page]
@@ -77,6 +83,19 @@ def written(page: Page, number: int = 0) -> str:
 def address_of(page: Page) -> str:
     """What the address bar shows now (page.url learns of it later)."""
     return str(page.evaluate("() => location.href"))
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds wrong, gravely or seriously."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['help']} ({node['html'][:120]})"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 def picture(page: Page, name: str) -> None:

@@ -7,17 +7,13 @@ import json
 import re
 
 import pytest
-from pages import ROOT, OpenPage, picture, text_of, wait_until_done, write
+from pages import PHONE, ROOT, OpenPage, picture, serious, text_of, wait_until_done, write
 from playwright.sync_api import Page, expect
 
 STATIC = ROOT / "simpleml" / "web" / "static" / "playground"
-TEMPLATE = ROOT / "simpleml" / "web" / "templates" / "playground.html"
-PHONE = {
-    "viewport": {"width": 360, "height": 740},
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 2,
-}
+TEMPLATES = [
+    ROOT / "simpleml" / "web" / "templates" / name for name in ("playground.html", "masthead.html")
+]
 
 
 def words(language: str) -> dict[str, str]:
@@ -34,7 +30,7 @@ def test_both_languages_are_whole() -> None:
 
 
 def test_every_entry_is_used_and_every_use_has_an_entry() -> None:
-    source = "".join(path.read_text("utf-8") for path in [*STATIC.glob("*.js"), TEMPLATE])
+    source = "".join(path.read_text("utf-8") for path in [*STATIC.glob("*.js"), *TEMPLATES])
     made = set(re.findall(r'["`](\w+\.)(?:" ~ |\$\{)', source))  # "theme." ~ one, `error.${code}`
     hints = {f"{name}.hint" for name in re.findall(r'number\("(\w+)"', source)}
     used = set(re.findall(r'"([a-z0-9_.-]+)"', source)) | hints
@@ -153,19 +149,6 @@ def test_by_keyboard_alone(open_page: OpenPage) -> None:
     expect(page.get_by_role("button", name="Continue")).to_be_focused()
     wait_until_done(page)
     expect(page.locator(".text-written span")).to_have_count(600)
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds wrong, gravely or seriously."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['help']} ({node['html'][:120]})"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.skipif(

@@ -34,18 +34,26 @@ export const onKeyNeeded = (ask) => {
 /** Whether this tab calls with a key. */
 export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
-async function call(path, { body, signal, accept = "application/json" } = {}) {
+/**
+ * Ask the server, with the key of this tab; where one is missing or wrong, ask the visitor for it.
+ * @param {string} path
+ * @param {object} [how] `body` is sent as JSON unless `type` says what it is; `keptAs` is the name
+ *     under which the tab keeps the key
+ */
+export async function call(path, how = {}) {
+  const { body, signal, accept = "application/json", type = "", keptAs = KEY } = how;
+  const { method = body ? "POST" : "GET" } = how;
   for (;;) {
     const headers = { Accept: accept };
-    const key = sessionStorage.getItem(KEY);
+    const key = sessionStorage.getItem(keptAs);
     if (key) headers.Authorization = `Bearer ${key}`;
-    if (body) headers["Content-Type"] = "application/json";
+    if (body) headers["Content-Type"] = type || "application/json";
     let response;
     try {
       response = await fetch(path, {
-        method: body ? "POST" : "GET",
+        method,
         headers,
-        body: body && JSON.stringify(body),
+        body: type ? body : body && JSON.stringify(body),
         signal,
       });
     } catch (error) {
@@ -57,7 +65,7 @@ async function call(path, { body, signal, accept = "application/json" } = {}) {
     if (response.status !== 401) throw failure;
     const given = await askForKey();
     if (!given) throw failure;
-    sessionStorage.setItem(KEY, given);
+    sessionStorage.setItem(keptAs, given);
   }
 }
 

@@ -12,16 +12,28 @@ const gaps = new WeakMap();
 /** @type {Array<() => void>} */
 const listeners = [];
 
+let folders = ["playground"];
+
 async function load(name) {
-  const answer = await fetch(`/static/playground/${name}.json`);
-  if (!answer.ok) throw new Error(`no words for ${name}`);
-  return answer.json();
+  const read = async (folder) => {
+    const answer = await fetch(`/static/${folder}/${name}.json`);
+    if (!answer.ok) throw new Error(`no words for ${name}`);
+    return answer.json();
+  };
+  return Object.assign({}, ...(await Promise.all(folders.map(read))));
 }
 
-/** Read the words of the page's language; before anything else is shown. */
-export async function start() {
+/**
+ * Read the words of the page's language; before anything else is shown.
+ * @param {...string} more folders of words besides the playground's
+ */
+export async function start(...more) {
+  folders = ["playground", ...more];
   words = await load(language);
 }
+
+/** Whether there is an entry of that name. @param {string} key */
+export const knows = (key) => key in words;
 
 /** @returns {string} "en" or "fr" */
 export const current = () => language;

@@ -164,8 +164,10 @@ async function replay(recipe) {
   await sheets[0].write(card, recipe.seed, recipe.parts, recipe);
 }
 
-/** Choose the first model that can be used. */
+/** Choose the model that ?model= names, or the first one that can be used. */
 async function chooseFirst(models) {
+  const named = new URLSearchParams(location.search).get("model");
+  if (named && first.has(named) && (await first.choose(named))) return;
   for (const { name } of models) {
     // Another one that the visitor chose meanwhile stands.
     if ((await first.choose(name)) || first.select.value !== name) return;

@@ -1,0 +1,108 @@
+"""What the pages have in common: the visitor's language and colours, words, files, policy.
+
+The words of both languages lie as JSON in static/<folder>/; the templates take them from there, and
+so do the pages when the language is switched.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Response, render_template, request, send_file
+
+LANGUAGES = ("en", "fr")
+THEMES = ("auto", "light", "dark")
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def wants_page() -> bool:
+    """Whether the client is a browser that asks for a page: it names text/html first."""
+    accepts = request.accept_mimetypes
+    named = {value for value, _ in accepts}
+    return "text/html" in named and (
+        accepts.best_match(["text/html", "application/json"]) == "text/html"
+    )
+
+
+def render_page(template: str, folders: tuple[str, ...], **values: Any) -> Response:
+    """A page in the visitor's language and colours.
+
+    Args:
+        folders: of its words, under static/; later ones go before earlier ones. The modules of
+            the last one are asked for at once.
+        **values: for the template.
+    """
+    language = _chosen("lang", LANGUAGES) or (
+        request.accept_languages.best_match(LANGUAGES, default=LANGUAGES[0])
+    )
+    html = render_template(
+        template,
+        language=language,
+        theme=_chosen("theme", THEMES) or THEMES[0],
+        t=_words(language, folders),
+        modules=_modules(folders[-1]),
+        **values,
+    )
+    return Response(
+        html,
+        content_type="text/html; charset=utf-8",
+        headers={
+            "Content-Language": language,
+            "Content-Security-Policy": _POLICY,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-cache",
+            "Vary": "Accept, Accept-Language, Cookie",
+        },
+    )
+
+
+def send_static(folder: str, name: str) -> Response:
+    """One of a page's files; the browser asks again each time whether it has changed."""
+    kind = _TYPES.get(Path(name).suffix)
+    path = _STATIC / folder / name
+    if kind is None or path.name != name or not path.is_file():
+        return Response("There is no such file.\n", 404, content_type="text/plain; charset=utf-8")
+    response = send_file(path, mimetype=kind, conditional=True, max_age=None)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _chosen(cookie: str, allowed: tuple[str, ...]) -> str | None:
+    value = request.cookies.get(cookie)
+    return value if value in allowed else None
+
+
+@lru_cache(maxsize=8)
+def _words(language: str, folders: tuple[str, ...]) -> dict[str, Any]:
+    words: dict[str, Any] = {}
+    for folder in folders:
+        words |= json.loads((_STATIC / folder / f"{language}.json").read_text("utf-8"))
+    return words
+
+
+@lru_cache(maxsize=8)
+def _modules(folder: str) -> list[str]:
+    """Addresses of the modules."""
+    names = sorted(path.name for path in (_STATIC / folder).glob("*.js"))
+    return [f"/static/{folder}/{name}" for name in names]

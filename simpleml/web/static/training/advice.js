@@ -1,0 +1,46 @@
+/** What the server found in a text, in the visitor's language. */
+
+import { $, h } from "../playground/dom.js";
+import { knows, number, onLanguage, percent, say } from "../playground/i18n.js";
+import { duration } from "./times.js";
+
+/** @type {any} */
+let found = null;
+
+export const start = () => onLanguage(show);
+
+/** Show what a check found, or nothing. @param {any} facts null for nothing */
+export function tell(facts) {
+  found = facts;
+  show();
+}
+
+function show() {
+  const place = $("advice");
+  place.hidden = !found;
+  if (!found) return place.replaceChildren();
+  place.replaceChildren(
+    h("p", { class: "time" }, say("advice.time", { time: duration(found.seconds) })),
+    h("ul", {}, ...found.advice.map((one) => h("li", {}, sentence(one)))),
+    h(
+      "p",
+      { class: "hint" },
+      say("advice.figures", {
+        characters: found.characters,
+        alphabet: found.alphabet,
+        speed: found.characters_per_second,
+        memory: number(found.memory / 1e9, { maximumFractionDigits: 1 }),
+        bits: number(found.bits_to_beat, { maximumFractionDigits: 2 }),
+      }),
+    ),
+  );
+}
+
+/** An advice in words; one that this page does not know, in the server's own. */
+function sentence({ code, message, values }) {
+  const key = `advice.${code}`;
+  if (!knows(key)) return h("span", { lang: "en" }, message);
+  const shown = { ...values };
+  if ("share" in shown) shown.share = percent(shown.share);
+  return say(key, shown);
+}

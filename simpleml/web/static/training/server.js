@@ -1,0 +1,52 @@
+/** What the page of trainings asks of the server; every failure is an ApiError. */
+
+import { ApiError, call } from "../playground/api.js";
+import { events } from "../playground/stream.js";
+
+const KEPT_AS = "simpleml-training-key";
+const ROOT = "/v1/train";
+
+const ask = (path, how = {}) => call(path, { keptAs: KEPT_AS, ...how });
+const address = (name) => `${ROOT}/${encodeURIComponent(name)}`;
+const query = (options) => new URLSearchParams(options).toString();
+
+/** @returns {Promise<{trainings: any[], max_bytes: number, problem: string}>} */
+export const list = async () => (await ask(ROOT)).json();
+
+/** A training in full. @param {string} name */
+export const training = async (name) => (await ask(address(name))).json();
+
+/**
+ * Whether a text is enough and how long it will take.
+ * @param {string} text
+ * @param {Record<string, any>} options
+ * @param {AbortSignal} signal
+ */
+export const check = async (text, options, signal) =>
+  (await ask(`${ROOT}/check?${query(options)}`, { body: text, type: "text/plain", signal })).json();
+
+/** Start one. @param {string} text @param {Record<string, any>} options with a name */
+export const start = async (text, options) =>
+  (await ask(`${ROOT}?${query(options)}`, { body: text, type: "text/plain" })).json();
+
+export const cancel = async (name) =>
+  (await ask(`${address(name)}/cancel`, { method: "POST" })).json();
+
+export const resume = async (name) =>
+  (await ask(`${address(name)}/resume`, { method: "POST" })).json();
+
+export const remove = async (name) => (await ask(address(name), { method: "DELETE" })).json();
+
+/**
+ * How a training stands, again whenever that changes, until it is over.
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<any>}
+ */
+export async function* watch(name, signal) {
+  const response = await ask(`${address(name)}/events`, { signal, accept: "text/event-stream" });
+  for await (const { data } of events(response)) {
+    if (data.error) throw new ApiError(data.error.code, data.error.message);
+    yield data;
+  }
+}

@@ -1,0 +1,197 @@
+/** One training on the page: how it stands, its curve, what it writes, what one can do with it. */
+
+import { announce, h } from "../playground/dom.js";
+import { describe } from "../playground/failures.js";
+import { number, percent, say } from "../playground/i18n.js";
+import { curve } from "./curve.js";
+import * as server from "./server.js";
+import { duration } from "./times.js";
+
+const LIVE = ["waiting", "running", "stopping"];
+const SAMPLES = 2;
+const RETRY_MILLISECONDS = 2000;
+
+export class Training {
+  /**
+   * @param {any} summary
+   * @param {{confirm: (what: string, name: string) => Promise<boolean>, changed: () => void}} page
+   */
+  constructor(summary, page) {
+    this.name = summary.name;
+    this.page = page;
+    this.now = { curve: [], samples: [], log: [], ...summary };
+    this.watching = null;
+    this.title = h("h3", { id: `training-${this.name}` }, this.name);
+    this.status = h("p", { class: "status" });
+    this.bar = h("progress", { max: 1 });
+    this.figures = h("dl", { class: "figures" });
+    this.trouble = h("p", { class: "notice", role: "alert" });
+    this.curve = h("div");
+    this.samples = h("div");
+    this.logLines = h("pre", { tabindex: 0, role: "region", lang: "en" });
+    this.logTitle = h("summary");
+    this.log = h("details", {}, this.logTitle, this.logLines);
+    this.use = h("a", { class: "primary use", href: `/?model=${encodeURIComponent(this.name)}` });
+    this.buttons = {
+      cancel: this.#button("cancel", server.cancel),
+      resume: this.#button("resume", server.resume),
+      delete: this.#button("delete", server.remove),
+    };
+    this.element = h(
+      "article",
+      { class: "sheet training", "aria-labelledby": this.title.id, "data-name": this.name },
+      h("div", { class: "training-head" }, this.title, this.status),
+      this.bar,
+      this.figures,
+      this.trouble,
+      this.curve,
+      this.samples,
+      h("div", { class: "sheet-actions" }, h("div", {}, this.use, ...Object.values(this.buttons))),
+      this.log,
+    );
+    this.show();
+    this.#refresh();
+  }
+
+  get live() {
+    return LIVE.includes(this.now.state);
+  }
+
+  /** Take over what the list says. @param {any} summary */
+  update(summary) {
+    const before = this.now.state;
+    if (this.watching && this.live) return; // the stream knows better
+    this.now = { ...this.now, ...summary };
+    this.show();
+    if (before !== summary.state) this.#refresh();
+  }
+
+  /** Follow it as long as it runs. */
+  async watch() {
+    if (this.watching) return;
+    const watching = (this.watching = new AbortController());
+    try {
+      for await (const now of server.watch(this.name, watching.signal)) {
+        const before = this.now.state;
+        this.now = now;
+        this.show();
+        if (before !== now.state) announce(`${this.name}: ${this.#state()}`);
+      }
+    } catch {
+      // The list, which is asked for again and again, says when the server is back.
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+    } finally {
+      this.watching = null;
+      this.page.changed();
+    }
+  }
+
+  /** Follow it no more. */
+  leave() {
+    this.watching?.abort();
+    this.element.remove();
+  }
+
+  /** Show everything, in the language of now. */
+  show() {
+    const { now } = this;
+    this.element.dataset.state = now.state;
+    this.status.textContent = this.#state();
+    this.bar.value = now.progress;
+    this.bar.setAttribute("aria-label", say("progress", { name: this.name }));
+    this.bar.hidden = now.state === "waiting" && !now.progress;
+    this.#showFigures();
+    this.trouble.textContent = now.error ? say(`state.${now.state}.why`) : "";
+    if (now.error) this.trouble.append(h("span", { class: "details", lang: "en" }, now.error));
+    this.curve.replaceChildren(...(now.curve.length > 1 ? [curve(this.name, now.curve)] : []));
+    this.#showSamples();
+    this.use.hidden = !now.model_ready;
+    this.use.textContent = say("use");
+    for (const [what, button] of Object.entries(this.buttons)) button.textContent = say(what);
+    this.buttons.cancel.hidden = !["waiting", "running"].includes(now.state);
+    this.buttons.resume.hidden = !["failed", "cancelled", "interrupted"].includes(now.state);
+    this.buttons.delete.hidden = ["running", "stopping"].includes(now.state);
+    this.log.hidden = !now.log.length;
+    this.logTitle.textContent = say("log");
+    this.logLines.setAttribute("aria-label", say("log"));
+    const lines = now.log.join("\n");
+    if (this.logLines.textContent !== lines) this.logLines.textContent = lines;
+  }
+
+  #state() {
+    const { state, queue_place, progress } = this.now;
+    if (state === "waiting" && queue_place) return say("state.waiting.train", { count: queue_place });
+    if (state === "waiting") return say("state.waiting.next");
+    if (state === "running" && !progress) return say("state.preparing");
+    if (state === "running") return say("state.running", { share: percent(progress) });
+    return say(`state.${state}`);
+  }
+
+  #showFigures() {
+    const { now } = this;
+    const shown = [];
+    const add = (key, value) =>
+      shown.push(h("div", {}, h("dt", {}, say(key)), h("dd", {}, value)));
+    if (now.epoch) add("figure.epochs", number(now.epoch));
+    if (now.validation_bits !== null) {
+      add("figure.bits", number(now.validation_bits, { maximumFractionDigits: 2 }));
+    }
+    if (now.characters_per_second) add("figure.speed", number(now.characters_per_second));
+    if (now.state === "running" && now.seconds_left !== null) {
+      add("figure.left", duration(now.seconds_left));
+    } else if (now.seconds) add("figure.seconds", duration(now.seconds));
+    this.figures.replaceChildren(...shown);
+  }
+
+  #showSamples() {
+    const last = this.now.samples.slice(-SAMPLES);
+    this.samples.replaceChildren(
+      ...last.map(({ epoch, temperature, text }) =>
+        h(
+          "figure",
+          {},
+          h(
+            "figcaption",
+            { class: "hint" },
+            say("sample", { epoch, temperature: number(temperature) }),
+          ),
+          h("blockquote", { class: "training-sample" }, text),
+        ),
+      ),
+    );
+  }
+
+  #button(what, action) {
+    const button = h("button", { type: "button", class: "quiet", "data-does": what });
+    button.addEventListener("click", async () => {
+      if (what !== "resume" && !(await this.page.confirm(what, this.name))) return;
+      button.disabled = true;
+      try {
+        const now = await action(this.name);
+        if (what !== "delete") this.now = now;
+        if (what !== "delete") announce(`${this.name}: ${this.#state()}`);
+        else announce(say("deleted", { name: this.name }));
+      } catch (error) {
+        this.trouble.replaceChildren(...describe(error));
+        return;
+      } finally {
+        button.disabled = false;
+      }
+      this.show();
+      this.page.changed();
+    });
+    return button;
+  }
+
+  /** Read what the list leaves out. */
+  async #refresh() {
+    if (this.watching) return;
+    try {
+      const now = await server.training(this.name);
+      if (!this.watching) this.now = now;
+      this.show();
+    } catch {
+      // it may be gone by now; the list will say so
+    }
+  }
+}
