@@ -96,3 +96,56 @@ def test_a_link_with_values_out_of_bounds_says_what_the_server_says(open_page: O
     page = open_page("#m=tales&s=once&n=999999&t=0.5&r=1", may_fail=True)
     expect(page.locator(".sheet")).to_have_attribute("data-state", "failed")
     expect(page.locator(".notice")).to_contain_text("size is 999999")
+
+
+def test_one_link_brings_all_temperatures_back(open_page: OpenPage) -> None:
+    page = open_page(model="tales", viewport={"width": 1440, "height": 900})
+    page.get_by_text("Three temperatures").click()
+    page.locator("#temperature-high").fill("1.5")
+    write(page, "the vizier &=#", 80)
+    wait_until_done(page, 3)
+    page.locator("#link-all").click()
+    link = f"#{urlsplit(page.locator('#link-address').input_value()).fragment}"
+    assert address_of(page).endswith(link), "the address bar holds the same link"
+    page.locator("#link-dialog").get_by_role("button", name="Close").click()
+    other = open_page(link)
+    expect(other.locator(".sheet[data-link=same]")).to_have_count(3)
+    assert [text_of(other, at) for at in range(3)] == [text_of(page, at) for at in range(3)]
+    titles = page.locator(".sheet h2").all_text_contents()
+    assert other.locator(".sheet h2").all_text_contents() == titles
+    expect(other.locator("#three-temperatures")).to_be_visible()
+    expect(other.locator("#temperature-high")).to_have_value("1.5")
+    expect(other.locator("#seed")).to_have_value("the vizier &=#")
+    # one column alone has its own link still
+    page.locator(".sheet").nth(2).get_by_role("button", name="Link").click()
+    alone = f"#{urlsplit(page.locator('#link-address').input_value()).fragment}"
+    single = open_page(alone)
+    expect(single.locator(".sheet[data-link=same]")).to_have_count(1)
+    assert text_of(single) == text_of(page, 2)
+
+
+def test_one_link_brings_two_models_back_with_what_was_continued(open_page: OpenPage) -> None:
+    page = open_page(model="tales")
+    page.get_by_text("Two models").click()
+    page.locator("#model2").select_option("flow")
+    write(page, "the vizier ", 60)
+    wait_until_done(page, 2)
+    page.locator(".sheet").nth(1).get_by_role("button", name="Continue").click()
+    expect(page.locator(".sheet").nth(1).locator(".text-written > span")).to_have_count(120)
+    wait_until_done(page, 2)
+    other = open_page(f"#{urlsplit(address_of(page)).fragment}")
+    expect(other.locator(".sheet[data-link=same]")).to_have_count(2)
+    assert [text_of(other, at) for at in range(2)] == [text_of(page, at) for at in range(2)]
+    expect(other.locator("#model")).to_have_value("tales")
+    expect(other.locator("#model2")).to_have_value("flow")
+    expect(other.locator("#second-model")).to_be_visible()
+    expect(other.locator("#link-all")).to_be_visible()
+
+
+def test_a_comparison_with_a_model_that_is_gone_is_said(open_page: OpenPage) -> None:
+    link = "#m=tales&s=once&n=30&t=0.5&r=1&with=m%3Dvanished%26n%3D30%26t%3D0.5%26r%3D1"
+    page = open_page(link, may_fail=True)
+    expect(page.locator("#model-problem")).to_contain_text("“vanished”")
+    assert page.locator(".sheet").count() == 0
+    page = open_page(link.replace("r%3D1", "r%3Dx"), may_fail=True)
+    expect(page.locator("#model-problem")).to_contain_text("This link is damaged")

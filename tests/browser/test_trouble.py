@@ -93,8 +93,13 @@ def test_a_queue_is_shown_while_one_waits(open_page: OpenPage, page_models: Path
         page = open_page(base=server.base_url, model="tales")
         with long_request(server):
             write(page, "once ", 30)
-            expect(page.locator(".status")).to_contain_text("Waiting for a place: 1")
+            expect(page.locator(".status")).to_contain_text("yours is number 1 of 1")
+            other = open_page(base=server.base_url, model="tales")
+            write(other, "once ", 30)
+            expect(other.locator(".status")).to_contain_text("yours is number 2 of 2")
+            expect(page.locator(".status")).to_contain_text("yours is number 1 of 2")
         wait_until_done(page)
+        wait_until_done(other)
 
 
 def test_a_broken_model_is_said_with_its_file(open_page: OpenPage) -> None:

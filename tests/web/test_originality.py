@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import psutil
 import pytest
 from flask.testing import FlaskClient
@@ -283,8 +284,24 @@ def test_the_place_in_the_queue_is_ones_own(copying: Path) -> None:
         assert place("nobody") is place("") is None
 
 
-def test_the_options_and_the_error_are_described() -> None:
+def test_the_options_the_answers_and_the_error_are_described(client: FlaskClient) -> None:
     described = document(asks_for_keys=False)
+    prompt = {"prompt": "abc", "messages": [{"role": "user", "content": "abc"}]}
+    text = {"model": "copies", "text": TEXT[:50]}
+    for path, address, body in (
+        ("/{model}", "/copies", {"seed": "abc", "originality": True}),
+        ("/v1/completions", "/v1/completions", {**prompt, "model": "copies", "originality": True}),
+        (
+            "/v1/chat/completions", "/v1/chat/completions",
+            {**prompt, "model": "copies", "originality": True},
+        ),
+        ("/api/originality", "/api/originality", text),
+    ):  # fmt: skip
+        answers = described["paths"][path]["post"]["responses"]["200"]["content"]
+        schema = {**answers["application/json"]["schema"], "components": described["components"]}
+        answer = client.post(address, json=body, headers=AS_JSON).json
+        assert "copied_share" in json.dumps(answer)
+        jsonschema_rs.Draft202012Validator(schema).validate(answer)
     properties = described["components"]["schemas"]["GenerateParameters"]["properties"]
     assert properties["max_copy"]["anyOf"][0]["minimum"] == 20
     for path in ("/{model}", "/v1/completions", "/v1/chat/completions"):

@@ -41,12 +41,13 @@ export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
  *     under which the tab keeps the key
  */
 export async function call(path, how = {}) {
-  const { body, signal, accept = "application/json", type = "", keptAs = KEY } = how;
+  const { body, signal, request, accept = "application/json", type = "", keptAs = KEY } = how;
   const { method = body ? "POST" : "GET" } = how;
   for (;;) {
     const headers = { Accept: accept };
     const key = sessionStorage.getItem(keptAs);
     if (key) headers.Authorization = `Bearer ${key}`;
+    if (request) headers["X-Request-Id"] = request;
     if (body) headers["Content-Type"] = type || "application/json";
     let response;
     try {
@@ -83,7 +84,7 @@ async function toError(response) {
 
 const address = (model) => `/${encodeURIComponent(model)}`;
 
-/** @returns {Promise<Array<{name: string, curve: boolean}>>} */
+/** @returns {Promise<Array<{name: string, curve: boolean, originality: boolean}>>} */
 export const models = async () => (await (await call("/api/models")).json()).models;
 
 /** A model's card; the server loads the model on the way, so that its first text comes at once. */
@@ -93,8 +94,16 @@ export const card = async (model, signal) => (await call(address(model), { signa
 export const encode = async (model, seed, signal) =>
   (await call("/api/encode", { body: { model, seed }, signal })).json();
 
-/** @returns {Promise<{running: number, waiting: number}>} */
-export const queue = async () => (await call("/api/queue")).json();
+/** What of a text stands in what a model has read: {copied_share, longest, passages, …}. */
+export const originality = async (model, text, signal) =>
+  (await call("/api/originality", { body: { model, text }, signal })).json();
+
+/**
+ * How many wait, and the place of the request of that id (null where it does not wait).
+ * @param {string} request
+ * @returns {Promise<{running: number, waiting: number, place: number | null}>}
+ */
+export const queue = async (request) => (await call(`/api/queue?request=${request}`)).json();
 
 /** The training curve as a blob (an <img> could not send the key). */
 export const curve = async (model, signal) =>
@@ -105,12 +114,14 @@ export const curve = async (model, signal) =>
  * @param {string} model
  * @param {object} body the fields of POST /<model>
  * @param {AbortSignal} signal
+ * @param {string} request an id, by which its place in the queue can be asked for
  * @returns {AsyncGenerator<{name: string, data: any}>}
  */
-export async function* generate(model, body, signal) {
+export async function* generate(model, body, signal, request) {
   const response = await call(address(model), {
     body: { ...body, stream: true },
     signal,
+    request,
     // Errors before the stream begins come as JSON.
     accept: "text/event-stream, application/json;q=0.9",
   });

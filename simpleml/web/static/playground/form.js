@@ -5,6 +5,7 @@ import { number, onLanguage, say, tell } from "./i18n.js";
 
 /** What each option is when it need not be sent. */
 const USUAL = { top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
+const MAY_BE_EMPTY = ["random_state", "max_copy"];
 const BANDS = [0, 0.35, 0.6, 0.85, 1.05, 1.4]; // upper bounds of temperature.0 to temperature.5
 const MOST_STOPS = 4;
 
@@ -91,6 +92,11 @@ function stops() {
 export const temperatures = () =>
   layout() === "temperatures" ? temperatureFields.map(numberOf) : [numberOf("temperature")];
 
+/** Put the temperatures of a comparison back. @param {number[]} values */
+export function setTemperatures(values) {
+  for (const [at, value] of values.entries()) $(temperatureFields[at]).value = String(value);
+}
+
 /**
  * What a request says besides model, seed and temperature; usual values are left out.
  * @returns {Partial<import("./permalink.js").Options>} without random_state where none is set
@@ -102,8 +108,8 @@ export function options() {
     const value = numberOf(name);
     if (value !== usual) found[name] = value;
   }
-  if ($("random_state").value !== "" || $("random_state").validity.badInput) {
-    found.random_state = numberOf("random_state");
+  for (const name of MAY_BE_EMPTY) {
+    if ($(name).value !== "" || $(name).validity.badInput) found[name] = numberOf(name);
   }
   const mode = $("mode").value;
   if (mode !== "card") found.stateful = mode === "stateful";
@@ -120,9 +126,11 @@ export function setOptions(given) {
   for (const name of Object.keys(USUAL)) {
     if (given[name] !== undefined) $(name).value = String(given[name]);
   }
+  $("max_copy").value = given.max_copy ?? "";
   if (given.stateful !== undefined) $("mode").value = given.stateful ? "stateful" : "window";
   if (given.stop) $("stop").value = given.stop.map((one) => one.replaceAll("\n", "\\n")).join("\n");
-  $("more").open = Object.keys(given).some((name) => name in USUAL) || Boolean(given.stop);
+  const folded = (name) => name in USUAL || name === "max_copy" || name === "stop";
+  $("more").open = Object.keys(given).some(folded);
   showTemperature();
 }
 

@@ -19,7 +19,16 @@ const { tell } = i18n;
 
 /** @type {Sheet[]} */
 let sheets = [];
-const events = { changed, again: checked(again), goOn: checked(goOn) };
+/** Names of the models of which the server has what they have read. */
+let withCorpus = new Set();
+const events = {
+  changed,
+  again: checked(again),
+  goOn: checked(goOn),
+  link: (sheet) => dialogs.showLink(addressOf([sheet])),
+  showsCopies: () => $("copies").checked,
+  hasCorpus: (model) => withCorpus.has(model),
+};
 
 await i18n.start();
 preferences.start();
@@ -29,12 +38,13 @@ seedField.start(() => $("controls").requestSubmit());
 form.start();
 
 const first = new ModelPicker("model", showModel, true);
-const second = new ModelPicker("model2", () => {}, false);
+const second = new ModelPicker("model2", offerCopies, false);
 
 /** Show what depends on the model. @param {any} card null while there is none */
 function showModel(card) {
   seedField.setCard(card);
   $("generate").disabled = !card;
+  offerCopies();
   if (!card) return;
   tell($("size-unit"), card.level === "word" ? "size.unit.words" : "size.unit");
   const choose = (text) => {
@@ -47,6 +57,16 @@ function showModel(card) {
       h("button", { type: "button", class: "chip", onclick: () => choose(text) }, chipText(text)),
     ),
   );
+}
+
+/** Let the switch be used where the server can say what is copied; say why where it cannot. */
+function offerCopies() {
+  const chosen = form.layout() === "models" ? [first, second] : [first];
+  const names = [...chosen.map((one) => one.select.value), ...sheets.map((one) => one.card?.model)];
+  const possible = names.some((name) => withCorpus.has(name));
+  $("copies").disabled = !possible;
+  const name = first.select.value;
+  tell($("copies-why"), possible || !name ? "" : "copies.unknown", { name });
 }
 
 /** An example on its button: its spaces as they are, its line ends as signs. */
@@ -87,6 +107,7 @@ function lay(count) {
   sheets = Array.from({ length: count }, () => new Sheet(events));
   $("sheet-list").replaceChildren(...sheets.map((sheet) => sheet.element));
   $("sheet-list").dataset.count = String(count);
+  $("link-all").hidden = true;
 }
 
 /** Stop everything that is being written. */
@@ -110,10 +131,23 @@ function changed(sheet) {
   $("generate").hidden = busy;
   if (halting && !busy) $("generate").focus();
   if (starting && busy) $("stop-all").focus();
-  if (busy) return;
-  // The address always brings back what is on the page; with several texts each has its own link.
-  const single = sheets.length === 1 && sheet.state !== "failed";
-  history.replaceState(null, "", single ? `#${sheet.hash}` : location.pathname);
+  $("link-all").hidden = busy || sheets.length === 1 || !linkable();
+  if (!busy) showAddress();
+}
+
+/** Whether everything on the page can be had again. */
+const linkable = () => sheets.every((one) => one.parts.length && one.state !== "failed");
+
+/** The address that brings texts back. @param {Sheet[]} shown */
+function addressOf(shown) {
+  const columns = shown.map((one) => one.recipe);
+  const hash = permalink.write({ columns, copies: events.showsCopies() });
+  return `${location.origin}${location.pathname}#${hash}`;
+}
+
+/** Let the address bring back what is on the page. */
+function showAddress() {
+  history.replaceState(null, "", linkable() ? addressOf(sheets) : location.pathname);
 }
 
 /** Write one text again with what the form says now. */
@@ -150,18 +184,35 @@ function checked(action) {
   };
 }
 
-/** Write the text of a link again. @param {permalink.Recipe} recipe */
-async function replay(recipe) {
-  form.setLayout("one");
-  form.setOptions(recipe.parts[0]);
-  seedField.set(recipe.seed);
-  const card = first.card?.model === recipe.model ? first.card : await first.choose(recipe.model);
-  if (!card) return;
+/** Write the texts of a link again. @param {permalink.Link} link */
+async function replay({ columns, copies }) {
+  const models = [...new Set(columns.map((one) => one.model))];
+  form.setLayout(columns.length === 1 ? "one" : models.length > 1 ? "models" : "temperatures");
+  show(columns);
+  $("copies").checked = copies;
+  const cards = new Map();
+  for (const [at, name] of models.entries()) {
+    const picker = at ? second : first;
+    const card = picker.card?.model === name ? picker.card : await picker.choose(name);
+    if (!card) return;
+    cards.set(name, card);
+  }
   halt();
-  lay(1);
+  lay(columns.length);
   reveal();
   announce(i18n.say("state.replaying"));
-  await sheets[0].write(card, recipe.seed, recipe.parts, recipe);
+  await Promise.all(
+    columns.map((one, at) => sheets[at].write(cards.get(one.model), one.seed, one.parts, one)),
+  );
+}
+
+/** Put what a link says into the form. @param {permalink.Recipe[]} columns */
+function show(columns) {
+  form.setOptions(columns[0].parts[0]);
+  if (form.layout() === "temperatures") {
+    form.setTemperatures(columns.map((one) => one.parts[0].temp));
+  }
+  seedField.set(columns[0].seed);
 }
 
 /** Choose the model that ?model= names, or the first one that can be used. */
@@ -177,22 +228,22 @@ async function chooseFirst(models) {
 /** Follow the address, if it holds a link. @returns {boolean} whether a model was chosen */
 function follow() {
   if (location.hash.length < 2 || location.hash === "#sheets") return false;
-  const recipe = permalink.read(location.hash);
-  if (!recipe) {
+  const link = permalink.read(location.hash);
+  if (!link) {
     first
       .choose(first.select.options[0].value)
       .then(() => first.complain(tell(h("span"), "state.badlink")));
     return true;
   }
-  if (first.has(recipe.model)) {
-    replay(recipe);
+  const gone = link.columns.find((one) => !first.has(one.model));
+  if (!gone) {
+    replay(link);
     return true;
   }
-  form.setOptions(recipe.parts[0]);
-  seedField.set(recipe.seed);
+  show(link.columns);
   first.choose(first.select.options[0].value).then(() => {
     first.complain(
-      tell(h("strong"), "model.gone", { name: recipe.model }),
+      tell(h("strong"), "model.gone", { name: gone.model }),
       " ",
       tell(h("span"), "model.other"),
     );
@@ -205,6 +256,11 @@ $("controls").addEventListener("submit", (event) => {
   checked(write)();
 });
 $("stop-all").addEventListener("click", halt);
+$("link-all").addEventListener("click", () => dialogs.showLink(addressOf(sheets)));
+$("copies").addEventListener("change", () => {
+  for (const sheet of sheets) sheet.showCopies();
+  if (sheets.length && !sheets.some((one) => one.busy)) showAddress();
+});
 $("surprise").addEventListener("change", () => {
   $("sheet-list").classList.toggle("coloured", $("surprise").checked);
   $("legend").hidden = !$("surprise").checked;
@@ -219,11 +275,13 @@ for (const radio of document.querySelectorAll("input[name=layout]")) {
     if (radio.value === "models" && !second.card && second.select.value) {
       second.choose(second.select.value);
     }
+    offerCopies();
   });
 }
 
 try {
   const models = await api.models();
+  withCorpus = new Set(models.filter((one) => one.originality).map((one) => one.name));
   if (models.length) {
     first.offer(models);
     second.offer(models);

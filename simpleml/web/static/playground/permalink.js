@@ -5,7 +5,8 @@
  *     #m=tales&s=once upon&n=300&t=0.5&r=1234&w=5f0c…&q=float32&c=9a0b1c2d&then=n=200&r=99…
  *
  * m model, s seed, n length, t temperature, r random number, w the weights' hash, q precision,
- * c a checksum of the text, then: what was written by Continue.
+ * c a checksum of the text, then: what was written by Continue, with: a text beside it (with the
+ * same letters; s where its seed is another one), u=1 what is copied is underlined.
  */
 
 /**
@@ -17,6 +18,7 @@
  * @property {number} [top_p]
  * @property {number} [min_p]
  * @property {number} [repetition_penalty]
+ * @property {number} [max_copy]
  * @property {boolean} [stateful]
  * @property {string[]} [stop]
  */
@@ -31,6 +33,12 @@
  * @property {string} checksum
  */
 
+/**
+ * @typedef {object} Link everything that is on the page
+ * @property {Recipe[]} columns the texts, side by side
+ * @property {boolean} copies whether what is copied is underlined
+ */
+
 const NUMBERS = {
   n: "size",
   t: "temp",
@@ -39,7 +47,9 @@ const NUMBERS = {
   p: "top_p",
   mp: "min_p",
   rp: "repetition_penalty",
+  mc: "max_copy",
 };
+const MOST_COLUMNS = 3;
 const WEIGHT_DIGITS = 16;
 
 function partTo(parameters, options) {
@@ -62,8 +72,7 @@ function partFrom(parameters) {
   return whole && sound && Number.isFinite(options.temp) && options.size > 0 ? options : null;
 }
 
-/** @param {Recipe} recipe @returns {string} what stands behind the # */
-export function write(recipe) {
+function columnTo(recipe) {
   const parameters = new URLSearchParams({ m: recipe.model, s: recipe.seed });
   const [first, ...later] = recipe.parts;
   partTo(parameters, first);
@@ -75,22 +84,45 @@ export function write(recipe) {
     partTo(part, options);
     parameters.append("then", part.toString());
   }
+  return parameters;
+}
+
+/** @param {Link} link @returns {string} what stands behind the # */
+export function write({ columns, copies }) {
+  const [first, ...others] = columns;
+  const parameters = columnTo(first);
+  for (const other of others) {
+    const column = columnTo(other);
+    if (other.seed === first.seed) column.delete("s");
+    parameters.append("with", column.toString());
+  }
+  if (copies) parameters.set("u", "1");
   return parameters.toString();
 }
 
 /**
  * @param {string} hash with or without its #
- * @returns {Recipe | null} null when it does not say what to write
+ * @returns {Link | null} null when it does not say what to write
  */
 export function read(hash) {
   const parameters = new URLSearchParams(hash.replace(/^#/, ""));
+  const first = columnFrom(parameters, "");
+  const others = parameters
+    .getAll("with")
+    .map((one) => columnFrom(new URLSearchParams(one), first?.seed));
+  const columns = [first, ...others];
+  if (columns.includes(null) || columns.length > MOST_COLUMNS) return null;
+  return { columns, copies: parameters.get("u") === "1" };
+}
+
+function columnFrom(parameters, seed) {
   const parts = [partFrom(parameters)];
   for (const one of parameters.getAll("then")) parts.push(partFrom(new URLSearchParams(one)));
   const model = parameters.get("m");
   if (!model || parts.includes(null)) return null;
   return {
     model,
-    seed: parameters.get("s") ?? "",
+    seed: parameters.get("s") ?? seed,
     parts,
     weights: parameters.get("w") ?? "",
     precision: parameters.get("q") ?? "",

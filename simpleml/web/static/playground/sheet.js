@@ -11,7 +11,7 @@
 import * as api from "./api.js";
 import { CellReader } from "./cells.js";
 import { announce, h } from "./dom.js";
-import { copyBy, showCode, showLink } from "./dialogs.js";
+import { copyBy, showCode } from "./dialogs.js";
 import { describe } from "./failures.js";
 import { say, tell, tellAttribute } from "./i18n.js";
 import * as permalink from "./permalink.js";
@@ -20,6 +20,19 @@ import { TextView } from "./text-view.js";
 const ALTERNATIVES = 5; // how many of the likeliest symbols are asked for
 const PAUSES = [1, 2, 4, 8, 15, 30]; // seconds before each new attempt; the last one repeats
 const QUEUE_AFTER = 700; // milliseconds without a first character before the queue is shown
+const QUOTED = 80; // characters of the longest copied passage that are shown
+
+/** A name for a request, by which its place in the queue can be asked for. */
+const requestId = () =>
+  [...crypto.getRandomValues(new Uint32Array(4))]
+    .map((one) => one.toString(16).padStart(8, "0"))
+    .join("");
+
+/** The beginning of a passage, on one line. @param {string} text */
+function shortened(text) {
+  const characters = [...text.replaceAll("\n", " ").trim()];
+  return characters.slice(0, QUOTED).join("") + (characters.length > QUOTED ? "…" : "");
+}
 
 export class Sheet {
   /**
@@ -27,6 +40,9 @@ export class Sheet {
    * @param {(sheet: Sheet) => void} events.changed after each change of state
    * @param {(sheet: Sheet, sameDice: boolean) => void} events.again
    * @param {(sheet: Sheet) => void} events.goOn
+   * @param {(sheet: Sheet) => void} events.link
+   * @param {() => boolean} events.showsCopies whether what is copied is to be underlined
+   * @param {(model: string) => boolean} events.hasCorpus whether what it has read is there
    */
   constructor(events) {
     this.events = events;
@@ -38,6 +54,7 @@ export class Sheet {
      */
     this.parts = [];
     this.abort = new AbortController();
+    this.examining = new AbortController();
     this.element = h("article", { class: "sheet" });
     this.#build();
   }
@@ -84,16 +101,46 @@ export class Sheet {
     return this.seed + this.view.text;
   }
 
-  /** What stands behind the # of this text's link. */
-  get hash() {
-    return permalink.write({
+  /** How to have this text again. @returns {permalink.Recipe} */
+  get recipe() {
+    return {
       model: this.card.model,
       seed: this.seed,
       parts: this.parts.map(({ options, size }) => ({ ...options, size })),
       weights: this.card.weights_sha256,
       precision: this.card.precision,
       checksum: permalink.checksum(this.text),
-    });
+    };
+  }
+
+  /** Underline what is copied and say how much it is, or show nothing of it. */
+  async showCopies() {
+    this.examining.abort();
+    const { signal } = (this.examining = new AbortController());
+    this.view.underline([]);
+    tell(this.copies, "");
+    if (!this.events.showsCopies() || this.busy || !this.view.cells.length) return;
+    const name = this.card.model;
+    if (!this.events.hasCorpus(name)) {
+      tell(this.copies, "copies.unknown", { name });
+      return;
+    }
+    try {
+      const found = await api.originality(name, this.view.text, signal);
+      this.view.underline(found.passages);
+      const key = found.longest ? "copies.some" : "copies.none";
+      tell(this.copies, key, {
+        share: Math.round(1000 * found.copied_share) / 10,
+        count: found.longest?.length ?? 0,
+        passage: found.longest ? shortened(found.longest.text) : "",
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof api.ApiError)) throw error;
+      if (error.code === "corpus_unavailable") tell(this.copies, "copies.unknown", { name });
+      else this.copies.replaceChildren(...describe(error));
+    }
+    announce(this.copies.textContent);
   }
 
   // --- one request ---
@@ -106,6 +153,9 @@ export class Sheet {
     const part = { options, from, size: options.size };
     const body = { seed: this.text, on_unknown: "nearest", ...options };
     this.parts.push(part);
+    this.examining.abort();
+    this.view.underline([]);
+    tell(this.copies, "");
     this.failure = null;
     this.resuming = false;
     this.reason = "";
@@ -148,9 +198,11 @@ export class Sheet {
   async #request(body, from, signal) {
     const reader = new CellReader();
     let at = from;
-    const watch = this.#watchQueue(signal);
+    const id = requestId();
+    const watch = this.#watchQueue(signal, id);
     try {
-      const stream = api.generate(this.card.model, { ...body, logprobs: ALTERNATIVES }, signal);
+      const asked = { ...body, logprobs: ALTERNATIVES };
+      const stream = api.generate(this.card.model, asked, signal, id);
       for await (const { name, data } of stream) {
         clearTimeout(watch.timer);
         if (name === "done") {
@@ -179,13 +231,18 @@ export class Sheet {
     }
   }
 
-  /** While nothing comes, say how many wait. */
-  #watchQueue(signal) {
+  /** While nothing comes, say at which place of the queue the request of that id is. */
+  #watchQueue(signal, id) {
     const watch = { timer: 0 };
     const look = async () => {
-      const queue = await api.queue().catch(() => null);
+      const queue = await api.queue(id).catch(() => null);
       if (signal.aborted || this.state !== "waiting") return;
-      if (queue?.waiting) tell(this.status, "state.queue", { count: queue.waiting });
+      if (queue?.place) {
+        tell(this.status, "state.place", { place: queue.place, count: queue.waiting });
+      } else if (queue?.waiting) {
+        // another worker answered than the one it waits in
+        tell(this.status, "state.queue", { count: queue.waiting });
+      }
       watch.timer = setTimeout(look, 2 * QUEUE_AFTER);
     };
     watch.timer = setTimeout(look, QUEUE_AFTER);
@@ -240,6 +297,7 @@ export class Sheet {
     this.title = h("h2");
     this.status = h("p", { class: "status" });
     this.notice = h("div", { class: "notice" });
+    this.copies = h("p", { class: "copies" });
     const button = (key, action, kind = "quiet") =>
       tell(h("button", { type: "button", class: kind, onclick: action }), key);
     this.buttons = {
@@ -248,7 +306,7 @@ export class Sheet {
       same: button("again.same", () => this.events.again(this, true)),
       other: button("again.other", () => this.events.again(this, false)),
       copy: button("copy.text", () => copyBy(this.buttons.copy, this.text)),
-      link: button("link", () => showLink(`${location.origin}${location.pathname}#${this.hash}`)),
+      link: button("link", () => this.events.link(this)),
       code: button("code", () => this.#showCode()),
     };
     tellAttribute(this.buttons.other, "title", "again.other.hint");
@@ -261,6 +319,7 @@ export class Sheet {
       h("header", { class: "sheet-head" }, this.title, this.status),
       this.view.element,
       keys,
+      this.copies,
       this.notice,
       h(
         "footer",
@@ -296,6 +355,7 @@ export class Sheet {
   /** Say how it ended. */
   #finish() {
     this.#become(this.state);
+    this.showCopies();
     const count = this.view.cells.length;
     if (this.state === "failed") {
       tell(this.status, "");
@@ -336,6 +396,7 @@ export class Sheet {
     const before = this.view.cells.slice(0, from).map((cell) => cell.text);
     const seed = this.seed + before.join("");
     const body = { seed, ...options, size, on_unknown: "nearest" };
+    if (this.events.showsCopies() && this.events.hasCorpus(this.card.model)) body.originality = true;
     showCode(this.card.model, body, this.parts.length);
   }
 }

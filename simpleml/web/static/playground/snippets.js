@@ -22,25 +22,35 @@ export function snippets(origin, model, body, withKey) {
   const fields = Object.entries(body)
     .map(([name, value]) => `    ${JSON.stringify(name)}: ${python(value)},`)
     .join("\n");
-  const auth = withKey ? ` -H "Authorization: Bearer $SIMPLEML_API_KEY"` : "";
-  const pythonHeaders = withKey
-    ? `, headers={"Authorization": "Bearer " + os.environ["SIMPLEML_API_KEY"]}`
-    : "";
-  const javascriptHeaders = withKey
-    ? "\n  headers: { Authorization: `Bearer ${SIMPLEML_API_KEY}` },"
-    : "";
+  const whole = Boolean(body.originality); // the text alone could not say what is copied
+  const curlHeaders =
+    (withKey ? ` -H "Authorization: Bearer $SIMPLEML_API_KEY"` : "") +
+    (whole ? " -H 'Accept: application/json'" : "");
+  const pythonHeaders = [
+    ...(withKey ? [`"Authorization": "Bearer " + os.environ["SIMPLEML_API_KEY"]`] : []),
+    ...(whole ? [`"Accept": "application/json"`] : []),
+  ].join(", ");
+  const javascriptHeaders = [
+    ...(withKey ? ["Authorization: `Bearer ${SIMPLEML_API_KEY}`"] : []),
+    ...(whole ? [`Accept: "application/json"`] : []),
+  ].join(", ");
   return {
-    curl: `curl -s${auth} ${shell(address)} -d ${shell(json)}`,
+    curl: `curl -s${curlHeaders} ${shell(address)} -d ${shell(json)}`,
     python:
       `import json${withKey ? ", os" : ""}, urllib.request\n\n` +
       `body = {\n${fields}\n}\n` +
       `request = urllib.request.Request(${JSON.stringify(address)}, ` +
-      `json.dumps(body).encode()${pythonHeaders})\n` +
-      `print(urllib.request.urlopen(request).read().decode())`,
+      `json.dumps(body).encode()${pythonHeaders && `, headers={${pythonHeaders}}`})\n` +
+      (whole
+        ? `answer = json.load(urllib.request.urlopen(request))\n` +
+          `print(answer["text"])\nprint(answer["originality"]["longest"])`
+        : `print(urllib.request.urlopen(request).read().decode())`),
     javascript:
       `const answer = await fetch(${JSON.stringify(address)}, {\n` +
-      `  method: "POST",${javascriptHeaders}\n` +
+      `  method: "POST",${javascriptHeaders && `\n  headers: { ${javascriptHeaders} },`}\n` +
       `  body: JSON.stringify(${JSON.stringify(body, null, 2).replaceAll("\n", "\n  ")}),\n` +
-      `});\nconsole.log(await answer.text());`,
+      (whole
+        ? `});\nconst { text, originality } = await answer.json();\nconsole.log(text, originality);`
+        : `});\nconsole.log(await answer.text());`),
   };
 }

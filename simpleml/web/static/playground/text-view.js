@@ -84,6 +84,25 @@ export class TextView {
     this.cost = performance.now() - started;
   }
 
+  /**
+   * Underline the cells that lie in passages, and no others.
+   * @param {Array<{start: number, length: number}>} passages counted in Unicode characters, which
+   *     a cell may hold several of, and which JavaScript counts as two beyond the basic plane
+   */
+  underline(passages) {
+    this.flush();
+    let at = 0;
+    let next = 0; // passages come in the order of their beginnings and of their ends
+    const end = (one) => one.start + one.length;
+    for (const [number, cell] of this.cells.entries()) {
+      const after = at + [...cell.text].length;
+      while (next < passages.length && end(passages[next]) < after) next += 1;
+      const copied = next < passages.length && passages[next].start <= at;
+      this.shown[number].classList.toggle("copied", copied);
+      at = after;
+    }
+  }
+
   /** Keep the first `count` cells. @param {number} count */
   truncate(count) {
     this.flush();
