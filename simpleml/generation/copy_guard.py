@@ -88,9 +88,12 @@ class CopyGuard:
         self._keep(*self._index.continuations(recent, self._most))
 
     def _keep(self, places: NDArray[np.int64], runs: NDArray[np.int64]) -> None:
+        self.forbidden = NOTHING
+        if not len(places):
+            self._places, self._runs = NOTHING, NOTHING
+            return
         goes_on = places < len(self._codes)
         self._places, self._runs = places[goes_on], runs[goes_on]
-        self.forbidden = NOTHING
         full = self._places[self._runs >= self._most]
         if len(full):
             codes = np.unique(self._codes[full]).tolist()

@@ -32,6 +32,9 @@ PASSAGE = 20
 """Characters from which on a verbatim stretch counts as copied."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that every character counts mod 2**64
+_POWERS = np.full(PASSAGE, _MULTIPLIER).cumprod()[::-1].copy()
+"""What each character of a stretch counts in its hash, mod 2**64; see `_hashes`."""
+_OFFSETS = np.arange(PASSAGE)
 _MAGIC = b"SimpleML index 2"
 _HEADER = struct.Struct("<16s32sQBB")  # magic, key, characters, bytes of a code point, hash bits
 _ALIGNMENT = 64
@@ -328,6 +331,8 @@ class OriginalityIndex:
         if len(codes) < PASSAGE:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         places = self._places_of(codes[-PASSAGE:])
+        if not len(places):
+            return places, places
         before = len(codes) - PASSAGE
         room = min(before, most - PASSAGE)
         runs = self._runs(places - 1, codes, before - 1, -1, room)
@@ -356,12 +361,18 @@ class OriginalityIndex:
 
     def _places_of(self, stretch: NDArray[np.uint32], most: int | None = None) -> NDArray[np.int64]:
         """Where PASSAGE characters stand, ascending; the first `most` of those of their hash."""
-        number = int(_hashes(stretch, self._bits)[0])
+        number = int(stretch.astype(np.uint64) @ _POWERS) >> (64 - self._bits)
         first, last = self._starts[number : number + 2].tolist()
         if most is not None:
             last = min(last, first + most)
         places: NDArray[np.int64] = self._places[first:last].astype(np.int64)
-        there: NDArray[np.int64] = places[self._runs(places, stretch, 0, 1, PASSAGE) == PASSAGE]
+        if not len(places):
+            return places
+        if PASSAGE * len(places) > _LARGEST_COMPARISON:
+            same = self._runs(places, stretch, 0, 1, PASSAGE) == PASSAGE
+        else:
+            same = (self.codes[places[:, None] + _OFFSETS] == stretch).all(axis=1)
+        there: NDArray[np.int64] = places[same]
         return there
 
     def _runs(
