@@ -6,6 +6,7 @@ Read once, when the application is made; importing this module reads nothing.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -80,6 +81,7 @@ class Settings:
         known = {one.name: one for one in fields(cls)}
         if unknown := sorted(set(given) - set(known)):
             raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(known)}")
+        _refuse_misspelt(environment, [PREFIX + name.upper() for name in known])
         values: dict[str, Any] = {}
         for name, one in known.items():
             variable = PREFIX + name.upper()
@@ -88,6 +90,22 @@ class Settings:
             elif environment.get(variable, "") != "":
                 values[name] = _checked(variable, environment[variable], one.default, one.metadata)
         return cls(**values)
+
+
+def _refuse_misspelt(environment: Mapping[str, str], known: list[str]) -> None:
+    """Stop where a variable is nearly a setting: SIMPLEML_API_KEY would leave the server open.
+
+    Others of the prefix are let be: Kubernetes sets SIMPLEML_PORT beside a service of that name.
+    So is one whose setting is there as well: clients keep their key in SIMPLEML_API_KEY.
+    """
+    short = [one.removeprefix(PREFIX) for one in known]
+    for variable in sorted(set(environment) - set(known)):
+        if variable.startswith(PREFIX):
+            near = difflib.get_close_matches(variable.removeprefix(PREFIX), short, 1, cutoff=0.85)
+            if near and PREFIX + near[0] not in environment:
+                raise SettingsError(
+                    f"{variable} is no setting; did you mean {PREFIX}{near[0]}?", param=variable
+                )
 
 
 def _checked(label: str, value: Any, default: Any, rules: Mapping[str, Any]) -> Any:

@@ -56,6 +56,24 @@ def test_a_bad_value_is_told_by_the_variables_name(name: str, value: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("API_KEY", "API_KEYS"), ("MAX_ROW", "MAX_ROWS"), ("PRECISON", "PRECISION")],
+)
+def test_a_misspelt_variable_is_not_passed_over(misspelt: str, meant: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({PREFIX + misspelt: "1"})
+    assert caught.value.message == (
+        f"SIMPLEML_{misspelt} is no setting; did you mean SIMPLEML_{meant}?"
+    )
+
+
+def test_other_variables_of_the_prefix_are_let_be() -> None:
+    kubernetes = {"SIMPLEML_PORT": "tcp://10.0.0.7:80", "SIMPLEML_SERVICE_HOST": "10.0.0.7"}
+    client = {"SIMPLEML_API_KEYS": "one", "SIMPLEML_API_KEY": "one"}
+    assert Settings.read({**kubernetes, **client}).api_keys == ("one",)
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"max_size": "many"}, "max_size is 'many'; it must be a whole number"),
