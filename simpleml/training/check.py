@@ -27,6 +27,7 @@ from simpleml.training.corpus import (
     read_file,
     split_text,
 )
+from simpleml.training.machine import Speed
 from simpleml.training.options import TrainingOptions
 from simpleml.training.progress import duration
 
@@ -44,18 +45,6 @@ TOO_SHORT, SHORT = 20_000, 100_000  # characters
 # time. The default, 3 x 512, fits from about 100,000 characters on.
 SIZES = ((2, 64), (2, 128), (2, 256), (3, 256), (3, 512))
 PARAMETERS_PER_CHARACTER = 60
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What a few real training steps took on this machine."""
-
-    characters_per_second: float
-    epoch_seconds: float  # of training alone
-    epochs: int  # of a run with these options
-    peak_memory: int  # bytes, of the whole process
-    parameters: int
-    machine: str  # processor, backend and precision, in words
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,23 @@
-"""What the machine can do: threads' dtype of choice, and its name for the card."""
+"""What the machine can do: its arithmetic, its speed in training, its name for the card."""
 
 from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a few real training steps took on this machine."""
+
+    characters_per_second: float
+    epoch_seconds: float  # of training alone
+    epochs: int  # of a run with these options
+    peak_memory: int  # bytes, of the whole process
+    parameters: int
+    machine: str  # processor, backend and precision, in words
 
 
 def has_bfloat16(on_gpu: bool) -> bool:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from simpleml.training import backends
-from simpleml.training.check import Speed
+from simpleml.training.machine import Speed
 from simpleml.training.options import TrainingOptions
 from simpleml.training.trainer import Trainer
 

@@ -12,7 +12,6 @@ import pytest
 
 from simpleml.errors import CorpusError
 from simpleml.training.check import (
-    Speed,
     check_facts,
     check_text,
     find_repetition,
@@ -21,6 +20,7 @@ from simpleml.training.check import (
     suggested_size,
 )
 from simpleml.training.corpus import read_file
+from simpleml.training.machine import Speed
 from simpleml.training.ngram import KneserNey, cross_entropy
 from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import NetworkShape
