@@ -278,12 +278,14 @@ class JobStore:
                     raise TrainingConflictError(
                         f"The training {name} is running: cancel it first.", param="name"
                     )
+                folder = self.model(name)
                 ours = self.made_here(job)
+                had_model = ours and any(folder.glob("*.index"))
                 if ours:
-                    self.model(name).rename(gone / "model")
+                    folder.rename(gone / "model")
                 self.folder(name).rename(gone / "job")
                 _sync_folder(self.models_dir)
-            return ours
+            return had_model
 
     def claim(self, job: Job) -> None:
         """Make the folder that the model will lie in, with a mark that it is this training's.

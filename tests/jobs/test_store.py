@@ -1,0 +1,170 @@
+"""Trainings as files: the queue, what may follow what, what is removed, what a report reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from models import write_model
+
+from simpleml.errors import InvalidValueError, TrainingConflictError, TrainingNotFoundError
+from simpleml.jobs.process import flags
+from simpleml.jobs.report import MOST_POINTS, read_curve, read_log, read_status
+from simpleml.jobs.store import MOST_INTERRUPTIONS, Job, JobStore
+
+TEXT = "once upon a time "
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> JobStore:
+    return JobStore(tmp_path, most=3)
+
+
+def put_model(store: JobStore, job: Job, sha256: str) -> None:
+    """A model where the training would have written it."""
+    write_model(store.models_dir, job.name, layers=1, units=8, corpus={"sha256": sha256})
+
+
+def test_trainings_wait_in_the_order_in_which_they_came(store: JobStore) -> None:
+    jobs = [store.create(name, TEXT, {}) for name in ("b", "a", "c")]
+    assert store.jobs() == jobs
+    assert [store.place(job, jobs) for job in jobs] == [0, 1, 2]
+    store.put("b", state="running")
+    now = store.jobs()
+    assert [store.place(job, now) for job in now] == [None, 1, 2]
+    store.put("b", state="failed")
+    assert store.resume("b").state == "waiting"
+    assert [job.name for job in store.jobs()] == ["a", "c", "b"]
+
+
+def test_names_are_checked_taken_once_and_limited_in_number(store: JobStore) -> None:
+    for name in ("../x", ".x", "v1", "train", ""):
+        with pytest.raises(InvalidValueError):
+            store.create(name, TEXT, {})
+    store.create("a", TEXT, {})
+    with pytest.raises(TrainingConflictError, match="a training a already"):
+        store.create("a", TEXT, {})
+    (store.models_dir / "mine").mkdir()
+    with pytest.raises(TrainingConflictError, match="not trained here"):
+        store.create("mine", TEXT, {})
+    store.create("b", TEXT, {})
+    store.create("c", TEXT, {})
+    with pytest.raises(TrainingConflictError, match="as many as this server keeps"):
+        store.create("d", TEXT, {})
+    with pytest.raises(TrainingNotFoundError, match="There are: a, b, c"):
+        store.get("d")
+
+
+def test_what_may_follow_what(store: JobStore) -> None:
+    store.create("a", TEXT, {})
+    with pytest.raises(TrainingConflictError):
+        store.resume("a")
+    store.put("a", state="running")
+    for change in (store.resume, store.delete):
+        with pytest.raises(TrainingConflictError):
+            change("a")
+    assert store.cancel("a").cancel, "its process is to be asked first"
+    store.put("a", state="done", cancel=False)
+    for change in (store.resume, store.cancel):
+        with pytest.raises(TrainingConflictError):
+            change("a")
+    assert store.delete("a") is False
+    assert store.jobs() == []
+
+
+def test_deleting_takes_the_model_that_was_made_and_no_other(store: JobStore) -> None:
+    job = store.create("a", TEXT, {})
+    store.claim(job)
+    put_model(store, job, job.sha256)
+    assert store.made_here(job)
+    assert store.delete("a") is True
+    assert not (store.models_dir / "a").exists()
+
+    job = store.create("a", TEXT, {})
+    store.claim(job)
+    put_model(store, job, "another text's")  # copied over it
+    assert store.delete("a") is False
+    assert (store.models_dir / "a" / "a.json").exists()
+    shutil.rmtree(store.models_dir / "a")
+
+    job = store.create("a", TEXT, {})
+    store.claim(job)
+    shutil.rmtree(store.models_dir / "a")
+    put_model(store, job, job.sha256)  # put in its place: the mark is missing
+    with pytest.raises(TrainingConflictError):
+        store.claim(job)
+    assert store.delete("a") is False
+    assert (store.models_dir / "a" / "a.json").exists()
+
+
+def test_a_link_out_of_the_models_folder_is_not_followed(store: JobStore, tmp_path: Path) -> None:
+    job = store.create("a", TEXT, {})
+    store.claim(job)
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    (store.models_dir / "a").rename(elsewhere)
+    (store.models_dir / "a").symlink_to(elsewhere)
+    assert not store.made_here(job)
+    assert store.delete("a") is False
+    assert elsewhere.is_dir()
+
+
+def test_interruptions_are_taken_up_again_unless_nothing_comes_of_it(store: JobStore) -> None:
+    store.create("a", TEXT, {})
+    for _ in range(MOST_INTERRUPTIONS):
+        assert store.interrupted("a", epochs=5).state == "waiting"  # type: ignore[union-attr]
+    assert store.interrupted("a", epochs=5).state == "interrupted"  # type: ignore[union-attr]
+    store.resume("a")
+    for epochs in range(6, 20):
+        assert store.interrupted("a", epochs).state == "waiting"  # type: ignore[union-attr]
+    store.put("a", cancel=True)
+    assert store.interrupted("a", 20).state == "cancelled"  # type: ignore[union-attr]
+
+
+def test_one_of_several_leads_until_it_goes(store: JobStore) -> None:
+    store.create("a", TEXT, {})
+    first = store.lead()
+    assert first is not None
+    other = JobStore(store.models_dir, most=3)
+    assert other.lead() is None
+    first.close()
+    second = other.lead()
+    assert second is not None
+    second.close()
+
+
+def test_options_become_arguments() -> None:
+    options = {"layers": 2, "lower": True, "max_minutes": None, "epochs": 3, "level": "char"}
+    assert flags(options) == ["--layers", "2", "--lower", "--epochs", "3", "--level", "char"]
+    assert flags({"lower": False}) == []
+
+
+def test_a_log_gives_lines_and_samples_with_their_epoch(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    hostile = 'He said\n"no" <b>'
+    log.write_text(
+        "I0000 00:00:17 1 port.cc:153] oneDNN custom operations are on.\n"
+        "epoch=1 step=10 loss=2\n"
+        f"sample temperature=0.5 text={json.dumps(hostile)}\n"
+        'epoch=2 step=20 loss=1\nsample temperature=1 text="cut sho'
+    )
+    found = read_log(log)
+    assert found.lines == ["epoch=1 step=10 loss=2", "epoch=2 step=20 loss=1"]
+    assert [(one.epoch, one.temperature, one.text) for one in found.samples] == [(1, 0.5, hostile)]
+    log.write_bytes(b"\xff\n" + b"x" * 200_000 + b"\ntrain.py: the last\n")
+    assert read_log(log).last == "the last"
+    assert read_log(tmp_path / "none").last == ""
+
+
+def test_a_curve_is_thinned_out_and_ends_with_its_last_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "training.csv"
+    head = "epoch,step,seconds,characters_per_second,learning_rate,loss,selection_nats,"
+    rows = [f"{n},{n},{n},5000,0.1,2,1.9,,2.7,yes" for n in range(1, 1001)]
+    path.write_text("\n".join([head + "validation_nats,validation_bits,best", *rows]) + "\n")
+    points = read_curve(path)
+    assert len(points) <= MOST_POINTS
+    assert points[-1].epoch == 1000 and points[0].epoch <= 4
+    path.write_text("something else\n1\n")
+    assert read_curve(path) == []
+    assert read_status(path) == {}
