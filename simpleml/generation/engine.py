@@ -86,6 +86,11 @@ class Generation:
         return sum(stream.options.size - stream.generated for stream in self.streams)
 
     @property
+    def texts_left(self) -> int:
+        """Those that are not complete."""
+        return 0 if self.done else sum(one.finish_reason is None for one in self.streams)
+
+    @property
     def queue_seconds(self) -> float:
         """How long it waited for its rows."""
         return (self.started_at or self.finished_at or time.monotonic()) - self.submitted_at
@@ -303,7 +308,7 @@ class Engine:
             if self._stopping:
                 raise StoppingError("The server is stopping; ask again in a few seconds.")
             # those that wait for nothing but the next step have their places already
-            places = self._rows + sum(len(one.streams) for one in self._waiting)
+            places = sum(one.texts_left for one in (*self._running, *self._waiting))
             free = places + len(streams) <= self.max_rows
             if not free and len(self._waiting) >= self.max_waiting:
                 raise QueueFullError(

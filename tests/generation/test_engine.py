@@ -233,6 +233,26 @@ def test_what_finds_a_place_at_once_is_never_refused(
     assert [len(one.text()) for one in asked] == [5] * 4
 
 
+def test_who_has_been_told_of_the_end_may_ask_again_at_once(
+    tales: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place is free when it hears of it, not a moment later."""
+    engine = Engine(max_rows=1, max_waiting=0)
+    gate = Gate(tales, monkeypatch)
+    following: list[Asked] = []
+
+    class AskingAgain(Asked):
+        def _listen(self) -> None:
+            super()._listen()
+            following.append(Asked(engine, tales, size=3))
+
+    first = AskingAgain(engine, tales, size=5)
+    gate.open.set()
+    assert len(first.text()) == 5
+    wait_until(lambda: following, 30, "the second request is taken")
+    assert len(following[0].text()) == 3
+
+
 def test_no_model_starves_another(
     engine: Engine, tales: SequenceGenerator, flow: SequenceGenerator
 ) -> None:
