@@ -109,7 +109,7 @@ def take_training(browser: Browser) -> dict[str, bytes]:
         page.locator("#name").fill("sherlock-2x64")
         page.locator("#start").click()
         epochs = page.locator(".training dd").first
-        expect(epochs).to_have_text(re.compile(r"^([3-9]|1\d)$"))
+        expect(epochs).to_have_text(re.compile(r"^([6-9]|1\d)$"))
         shots = {}
         for name, language in TRAINING.items():
             page.get_by_role("button", name=language).click()

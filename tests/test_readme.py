@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from readme import CODE, LANGUAGES, ROOT, Readme, read
 
+from simpleml.corpora import CATALOGUE
 from simpleml.settings import Settings, table
 from simpleml.web.parameters import GenerateParameters
 
@@ -80,6 +81,8 @@ def test_files_and_make_s_targets_named_in_the_text_exist(page: Readme) -> None:
             assert (ROOT / span.split()[-1]).exists(), span
         if "make " in span:
             assert span.split("make ")[1].split()[0] in targets, span
+        if "simpleml.corpora get " in span:
+            assert span.split()[-1] in CATALOGUE, span
         if re.fullmatch(r"(notebooks|docs|examples|bench)/\S+", span):
             assert (ROOT / span).exists(), span
     assert {"make serve", "make test"} <= {
@@ -102,14 +105,17 @@ def test_pictures_are_small_and_have_words_for_those_who_do_not_see_them(page: R
 )
 def test_the_figures_of_every_model_are_its_card_s(card_file: Path) -> None:
     card: dict[str, Any] = json.loads(card_file.read_text("utf-8"))
-    nats = [f"{card['metrics'][mode]['nats']:.3f}" for mode in ("stateful", "window")]
-    network = f"{card['layers']}x{card['units']}"
-    minutes = f"{card['training']['seconds'] / 60:.0f}"
+    nats = [float(f"{card['metrics'][mode]['nats']:.3f}") for mode in ("stateful", "window")]
+    minutes = round(card["training"]["seconds"] / 60)
+    copied = card["notes"]["originality"].values()
+    shares = [round(100 * one["copied_share"], 1) for one in copied]
     for page in (ENGLISH, FRENCH):
-        (row,) = re.findall(rf"^\| {card_file.stem} \|(.+)$", page.text, re.M)
-        cells = [cell.strip() for cell in row.split("|")]
-        decimal = "," if page is FRENCH else "."
-        assert cells[1:5] == [network, minutes, *(one.replace(".", decimal) for one in nats)]
+        learned, *copies = re.findall(rf"^\| {card_file.stem} \|(.+)$", page.text, re.M)
+        size, *figures = page.numbers(learned.replace("x", " "))
+        assert figures[:5] == [card["layers"], card["units"], minutes, *nats]
+        assert abs(size - card["corpus"]["characters"] / 1e6) < 0.1
+        if card_file.stem != "tetris":
+            assert page.numbers(copies[0]) == [*shares, max(one["longest"] for one in copied)]
 
 
 def test_each_page_leads_to_the_other_at_its_top() -> None:
