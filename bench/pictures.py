@@ -94,6 +94,8 @@ def take_training(browser: Browser) -> dict[str, bytes]:
 
     The models are in a folder of their own.
     """
+    if not TEXT.exists():
+        raise SystemExit(f"{TEXT} is not here: python -m simpleml.corpora get sherlock")
     with (
         tempfile.TemporaryDirectory() as models_dir,
         GunicornServer(models_dir, env={"SIMPLEML_TRAINING": "1"}) as server,
