@@ -158,7 +158,7 @@ def test_what_is_asked_is_answered_as_shown(
             assert "random_state" in call.command, "another text each time"
             assert [line.rstrip() for line in answer.splitlines()] == call.shown.splitlines()
     if missing:
-        pytest.skip("; ".join(missing))
+        pytest.skip("; ".join(dict.fromkeys(missing)))
 
 
 @blocks("python")
