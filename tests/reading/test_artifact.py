@@ -199,7 +199,8 @@ def test_a_missing_models_folder_holds_no_models(tmp_path: Path) -> None:
 
 NO_NAMES = [
     "", ".", "..", "../x", "x/../x", "x/", "/x", "x\0", "\0", "%2e%2e", "..%2fx", "x y", ".x", "-x",
-    "_x", "x" * 65, "x" * 10_000, "é", "x\n", "\nx", "x\\..\\x", "~", "*", "x?", *sorted(RESERVED_NAMES),
+    "_x", "x" * 65, "x" * 10_000, "é", "x\n", "\nx", "x\\..\\x", "~", "*", "x?",
+    *sorted(RESERVED_NAMES),
 ]  # fmt: skip
 
 
