@@ -307,10 +307,7 @@ class Engine:
         with self._lock:
             if self._stopping:
                 raise StoppingError("The server is stopping; ask again in a few seconds.")
-            # those that wait for nothing but the next step have their places already
-            places = sum(one.texts_left for one in (*self._running, *self._waiting))
-            free = places + len(streams) <= self.max_rows
-            if not free and len(self._waiting) >= self.max_waiting:
+            if self._is_full(len(streams)):
                 raise QueueFullError(
                     f"{self.max_waiting} requests are waiting already; ask again later.",
                     retry_after=self._retry_after(),
@@ -325,6 +322,17 @@ class Engine:
                 start_thread(self._run)
         self._work.set()
         return generation
+
+    def _is_full(self, texts: int) -> bool:
+        """Whether so many texts more find neither a place nor room in the queue."""
+        places = sum(one.texts_left for one in self._running)
+        queued = 0
+        for one in self._waiting:
+            if places + one.texts_left <= self.max_rows:
+                places += one.texts_left  # it waits for nothing but the next step
+            else:
+                queued += 1
+        return places + texts > self.max_rows and queued >= self.max_waiting
 
     def place(self, request_id: str) -> int | None:
         """A request's place in the queue: 1 is the next to be admitted; None: it does not wait.

@@ -233,6 +233,21 @@ def test_what_finds_a_place_at_once_is_never_refused(
     assert [len(one.text()) for one in asked] == [5] * 4
 
 
+def test_what_waits_for_the_next_step_alone_takes_no_room_in_the_queue(
+    tales: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two places, one of them free, room for one to wait: two more are taken, a third is not."""
+    engine = Engine(max_rows=2, max_waiting=1)
+    gate = Gate(tales, monkeypatch)
+    asked = [Asked(engine, tales, size=5)]
+    assert gate.reached.wait(30)
+    asked += [Asked(engine, tales, size=5) for _ in range(2)]
+    with pytest.raises(QueueFullError):
+        Asked(engine, tales, size=5)
+    gate.open.set()
+    assert [len(one.text()) for one in asked] == [5] * 3
+
+
 def test_who_has_been_told_of_the_end_may_ask_again_at_once(
     tales: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,8 @@ def test_every_answer_is_a_described_one(
         # Nor does made-up text keep to a model's alphabet.
         if forgiving and mode is GenerationMode.POSITIVE and takes_values(operation):
             options = case.body if operation.body is not None else case.query
-            options["on_unknown"] = "skip"
+            if isinstance(options, dict):  # a text to train on has no options
+                options["on_unknown"] = "skip"
         answer = case.call(
             base_url=fuzzed.base_url,
             session=session,
@@ -139,6 +140,6 @@ def test_other_methods_are_405_with_allow(fuzzed: GunicornServer, method: str) -
 
 def test_server_is_as_before_after_all_that(fuzzed: GunicornServer) -> None:
     queue = httpx.get(f"{fuzzed.base_url}/api/queue", timeout=60).json()
-    assert queue == {"running": 0, "waiting": 0}
+    assert (queue["running"], queue["waiting"]) == (0, 0)
     assert "Traceback" not in fuzzed.log
     assert len(fuzzed.workers) == 1
