@@ -19,10 +19,7 @@ PREFIX = "SIMPLEML_"
 
 
 def _setting(default: Any, help: str, **bounds: Any) -> Any:
-    metadata = {"help": help, **bounds}
-    if isinstance(default, tuple):
-        return field(default=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={"help": help, **bounds})
 
 
 @dataclass(frozen=True)
