@@ -109,6 +109,10 @@ def test_from_a_dropped_text_to_a_model_that_writes(open_training: OpenPage) -> 
     expect(training.locator("h3")).to_have_text("Mille-et-une-nuits")
     expect(training.locator(".training-sample").first).to_be_visible(timeout=A_TRAINING)
     expect(training.locator("svg polyline").first).to_be_attached(timeout=A_TRAINING)
+    # the curve speaks of what the figure beside it does
+    expect(training.locator("svg").first).to_have_attribute(
+        "aria-label", re.compile(r"passes [\d.]+ bits per character")
+    )
     picture(page, "training-running")
     assert serious(page) == [], "with curve and samples"
     page.get_by_role("button", name="Français").click()

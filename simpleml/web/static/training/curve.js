@@ -1,4 +1,4 @@
-/** The curves of a training, drawn as SVG: nats per symbol against minutes. */
+/** The curves of a training, drawn as SVG: bits per character against minutes. */
 
 import { h } from "../playground/dom.js";
 import { number, say } from "../playground/i18n.js";
@@ -20,27 +20,28 @@ function s(tag, attributes = {}, ...children) {
 /**
  * @param {string} name of the model
  * @param {Array<{epoch: number, seconds: number, loss: number, selection: number | null,
- *     best: boolean}>} points
+ *     bits: number | null, best: boolean}>} measured losses in nats per symbol, bits per character
  * @returns {HTMLElement}
  */
-export function curve(name, points) {
+export function curve(name, measured) {
+  const points = inBits(measured);
   const values = points.flatMap((one) => [one.loss, one.selection ?? one.loss]);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const last = points.at(-1);
   const across = (seconds) =>
     EDGE.left + (seconds / last.seconds) * (WIDTH - EDGE.left - EDGE.right);
-  const up = (nats) =>
-    EDGE.top + ((high - nats) / (high - low || 1)) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const up = (bits) =>
+    EDGE.top + ((high - bits) / (high - low || 1)) * (HEIGHT - EDGE.top - EDGE.bottom);
   const line = (field, kind) => {
     const drawn = points.filter((one) => one[field] !== null);
     const places = drawn.map((one) => `${fixed(across(one.seconds))},${fixed(up(one[field]))}`);
     return s("polyline", { class: `line ${kind}`, points: places.join(" ") });
   };
   const grid = Array.from({ length: LINES + 1 }, (_, index) => {
-    const nats = low + ((high - low) * index) / LINES;
-    const y = fixed(up(nats));
+    const bits = low + ((high - low) * index) / LINES;
+    const y = fixed(up(bits));
     const digits = high - low < 0.1 ? 3 : 2;
-    const label = number(nats, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const label = number(bits, { minimumFractionDigits: digits, maximumFractionDigits: digits });
     return [
       s("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y, y2: y }),
       s("text", { x: EDGE.left - 6, y: Number(y) + 4, "text-anchor": "end" }, label),
@@ -69,6 +70,17 @@ export function curve(name, points) {
       h("span", {}, h("i", { class: "key-line" }), say("curve.selection")),
     ),
   );
+}
+
+/** The points with their losses in bits per character, as the figures beside the curve are. */
+function inBits(points) {
+  const known = points.findLast((one) => one.bits && one.selection);
+  const factor = known ? known.bits / known.selection : Math.LOG2E;
+  return points.map((one) => ({
+    ...one,
+    loss: one.loss * factor,
+    selection: one.selection === null ? null : one.selection * factor,
+  }));
 }
 
 const fixed = (value) => value.toFixed(1);
