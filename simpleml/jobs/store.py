@@ -32,7 +32,7 @@ from simpleml.errors import (
     TrainingConflictError,
     TrainingNotFoundError,
 )
-from simpleml.models.artifact import NAME_PATTERN, check_name
+from simpleml.models.artifact import NAME_PATTERN, check_name, sync_folder
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -219,7 +219,7 @@ class JobStore:
             with self._alone():
                 self.check_free(name)
                 building.rename(self.root / name)
-                _sync_folder(self.root)
+                sync_folder(self.root)
         return job
 
     def cancel(self, name: str) -> Job:
@@ -284,7 +284,7 @@ class JobStore:
                 if ours:
                     folder.rename(gone / "model")
                 self.folder(name).rename(gone / "job")
-                _sync_folder(self.models_dir)
+                sync_folder(self.models_dir)
             return had_model
 
     def claim(self, job: Job) -> None:
@@ -303,7 +303,7 @@ class JobStore:
             (building / _MARK).parent.mkdir()
             _write(building / _MARK, json.dumps({"id": job.id}).encode())
             building.rename(self.model(job.name))
-            _sync_folder(self.models_dir)
+            sync_folder(self.models_dir)
 
     def put(self, name: str, **changes: Any) -> Job | None:
         """Change a training's fields; None if it is gone."""
@@ -404,11 +404,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -391,12 +391,12 @@ def write_artifact(
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync_folder(building)
+        sync_folder(building)
         if folder.exists():
             _exchange(building, folder)
         else:
             building.rename(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -410,7 +410,8 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk, so that a rename there outlives a crash."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

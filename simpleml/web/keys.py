@@ -41,6 +41,16 @@ class Keys:
             found |= hmac.compare_digest(digest, known)
         return found
 
+    def check_request(self, missing: str, wrong: str) -> None:
+        """Raise AuthenticationError, with the message that fits, unless the request has a key."""
+        given = given_keys(
+            request.headers.get("Authorization", ""), request.headers.get("X-API-Key", "")
+        )
+        if not given:
+            raise AuthenticationError(missing)
+        if not any(self.accept(one) for one in given):
+            raise AuthenticationError(wrong)
+
 
 def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
@@ -79,12 +89,7 @@ def guard(app: Flask, accepted: tuple[str, ...]) -> None:
     def check() -> None:
         if _is_open() or request.method == "OPTIONS":
             return
-        given = given_keys(
-            request.headers.get("Authorization", ""), request.headers.get("X-API-Key", "")
+        keys.check_request(
+            "This server asks for a key: Authorization: Bearer KEY, or X-API-Key: KEY.",
+            "The key is not one of this server's.",
         )
-        if not given:
-            raise AuthenticationError(
-                "This server asks for a key: Authorization: Bearer KEY, or X-API-Key: KEY."
-            )
-        if not any(keys.accept(one) for one in given):
-            raise AuthenticationError("The key is not one of this server's.")

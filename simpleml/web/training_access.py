@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from simpleml.errors import AuthenticationError, TrainingForbiddenError, TrainingOffError
+from simpleml.errors import TrainingForbiddenError, TrainingOffError
 from simpleml.settings import Settings
-from simpleml.web.keys import Keys, given_keys
+from simpleml.web.keys import Keys
 
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
@@ -35,15 +35,10 @@ def admit(settings: Settings) -> None:
     if not keys:
         _refuse_other_machines()
         return
-    given = given_keys(
-        request.headers.get("Authorization", ""), request.headers.get("X-API-Key", "")
+    keys.check_request(
+        "Training asks for a key of its own: Authorization: Bearer KEY, or X-API-Key: KEY.",
+        "The key is none of those that may train.",
     )
-    if not given:
-        raise AuthenticationError(
-            "Training asks for a key of its own: Authorization: Bearer KEY, or X-API-Key: KEY."
-        )
-    if not any(keys.accept(one) for one in given):
-        raise AuthenticationError("The key is none of those that may train.")
 
 
 def require_on(settings: Settings) -> None:

@@ -487,7 +487,7 @@ def test_files_with_old_names_do_not_stay_beside_the_new_ones(old: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "fault", ["write_checkpoint", "_exchange", "_sync_folder"], ids=lambda name: name.strip("_")
+    "fault", ["write_checkpoint", "_exchange", "sync_folder"], ids=lambda name: name.strip("_")
 )
 def test_a_failed_write_leaves_the_old_model(
     folder: Path, fault: str, monkeypatch: pytest.MonkeyPatch
