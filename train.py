@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from simpleml import corpora
+from simpleml.commands.corpora import progress_line
 from simpleml.errors import SimpleMLError
 from simpleml.training.options import LEVELS, PRECISIONS, RECIPES, TrainingOptions
 
@@ -179,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
         name = chosen["name"] or chosen["corpus"] or chosen["text"].stem
         options = TrainingOptions(**{**usual, **given}).checked()
         if chosen["check"]:
-            from simpleml.training.check import check_facts, check_text
+            from simpleml.training.check.report import check_facts, check_text
 
             if chosen["json"]:
                 print(json.dumps(check_facts(chosen["text"], options, encoding=chosen["encoding"])))
@@ -200,7 +201,7 @@ def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
     returns the options that are usual for it."""
     entry = corpora.find(chosen["corpus"])
     chosen["text"] = corpora.get(
-        entry, chosen["models_dir"], base_url=chosen["base_url"], report=corpora.progress_line
+        entry, chosen["models_dir"], base_url=chosen["base_url"], report=progress_line
     )
     chosen["encoding"] = "utf-8"
     chosen["source"] = chosen["source"] or f"{entry.title}: {entry.source}"

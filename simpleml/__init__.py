@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "1.0.0"
+from simpleml.version import __version__
 
 _PLACES = {
     "ModelLoader": "simpleml.generation.loader",

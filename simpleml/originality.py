@@ -3,7 +3,7 @@
     python -m simpleml.originality sherlock                 # generates 20,000 characters, reports
     python -m simpleml.originality sherlock --text mine.txt
 
-A passage counts from 20 characters on. The index that finds them (simpleml.models.corpus_index) is
+A passage counts from 20 characters on. The index that finds them (simpleml.copying.index) is
 made once beside the corpus, by this command or by the server. It knows nothing of HTTP.
 """
 
@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from simpleml.copying.index import PASSAGE, Originality, OriginalityIndex, Passage
 from simpleml.errors import SimpleMLError
 from simpleml.generation.loader import ModelLoader
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.models.corpus_index import PASSAGE, Originality, OriginalityIndex, Passage
 
 __all__ = ["PASSAGE", "Originality", "OriginalityIndex", "Passage", "main", "report"]
 

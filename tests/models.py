@@ -20,9 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simpleml.models.artifact import Card, write_artifact
-from simpleml.models.network_weights import LayerWeights, NetworkWeights
+from simpleml.models.artifact import write_artifact
+from simpleml.models.card import Card
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import LayerWeights, NetworkWeights
 
 ALPHABET = "\n !\"'(),-./0123456789:;?abcdefghijklmnopqrstuvwxyzàçèéêô"
 """Characters of the small models: no capitals, no œ, no typographic quotes."""

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from mirror import TEXT, Mirror, entry
 
-from simpleml.corpora import CATALOGUE, find, get, main
+from simpleml.commands.corpora import main
+from simpleml.corpora import CATALOGUE, find, get
 from simpleml.errors import CorpusError
 
 
@@ -85,7 +86,7 @@ def test_a_missing_file_is_said_with_its_address(mirror: Mirror, tmp_path: Path)
 def test_without_a_network_the_error_says_so(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simpleml.corpora._ATTEMPTS", 1)
+    monkeypatch.setattr("simpleml.corpora.download._ATTEMPTS", 1)
     mirror.server.server_close()
     with pytest.raises(CorpusError, match="is there a network"):
         get(entry(), tmp_path, base_url=mirror.url)

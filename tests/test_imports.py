@@ -20,15 +20,20 @@ MODULES = {
 # Each may import itself and what stands beside it: web → generation → models. What jobs starts
 # is a process of its own.
 LAYERS = {
+    "version": set[str](),
     "errors": set[str](),
+    "native": set[str](),
+    "files": set[str](),
     "settings": {"errors"},
-    "corpora": {"errors"},
-    "originality": {"errors", "generation", "models"},
-    "models": {"errors"},
-    "generation": {"errors", "models"},
-    "jobs": {"errors", "models"},
-    "web": {"errors", "settings", "models", "generation", "jobs"},
-    "training": {"errors", "models", "generation"},
+    "models": {"errors", "files"},
+    "copying": {"errors", "files", "native", "models"},
+    "generation": {"errors", "native", "models", "copying"},
+    "corpora": {"errors", "files", "commands"},
+    "training": {"errors", "files", "models", "generation", "version"},
+    "jobs": {"errors", "files", "models"},
+    "web": {"errors", "settings", "native", "models", "copying", "generation", "jobs", "version"},
+    "commands": {"errors", "models", "copying", "generation", "corpora", "training", "version"},
+    "originality": {"errors", "copying", "generation", "models"},
 }
 PLACES = {
     "flask": {"web"},

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from simpleml.generation.network import CHUNK_ROWS, RowStates, StepNetwork
 from simpleml.generation.window_reader import WindowReader
-from simpleml.models.network_weights import Float32Array
+from simpleml.models.weights import Float32Array
 
 _SMALLEST_CAPACITY = 1
 

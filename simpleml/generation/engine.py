@@ -20,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 
+from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import (
     DeadlineError,
     GenerationFailedError,
@@ -29,10 +30,9 @@ from simpleml.errors import (
     StoppingError,
 )
 from simpleml.generation.batch import Batch, Slot
-from simpleml.generation.native import Signal, new_lock, start_thread
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream, distributions_of
-from simpleml.models.corpus_index import OriginalityIndex
+from simpleml.native import Signal, new_lock, start_thread
 
 _log = logging.getLogger("simpleml")
 

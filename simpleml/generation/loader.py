@@ -15,21 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from simpleml.copying.cache import CorpusIndexes
 from simpleml.errors import ArtifactError, ModelBrokenError, ModelNotFoundError
-from simpleml.generation.corpus_indexes import CorpusIndexes
-from simpleml.generation.native import new_lock
 from simpleml.generation.network import Precision
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.models.artifact import (
-    NAME_PATTERN,
-    RESERVED_NAMES,
-    ArtifactPaths,
-    Card,
-    broken,
-    find_artifact,
-    read_artifact,
-    read_card,
-)
+from simpleml.models.artifact import ArtifactPaths, broken, find_artifact, read_artifact, read_card
+from simpleml.models.card import NAME_PATTERN, RESERVED_NAMES, Card
+from simpleml.native import new_lock
 
 MOST_LOADED = 8
 _READ_ATTEMPTS = 3

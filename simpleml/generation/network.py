@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from simpleml.errors import InvalidValueError
-from simpleml.models.network_weights import FORGET_BIAS, Float32Array, NetworkWeights
+from simpleml.models.weights import FORGET_BIAS, Float32Array, NetworkWeights
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simpleml.models.network_weights import Float32Array
+from simpleml.models.weights import Float32Array
 
 Float64Array = NDArray[np.float64]
 

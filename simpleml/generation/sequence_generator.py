@@ -15,9 +15,10 @@ from typing import Any, overload
 
 import numpy as np
 
+from simpleml.copying.guard import check_max_copy
+from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError, InvalidValueError
 from simpleml.generation.batch import Batch
-from simpleml.generation.copy_guard import check_max_copy
 from simpleml.generation.network import Precision, StepNetwork
 from simpleml.generation.text_stream import (
     GenerationOptions,
@@ -25,10 +26,10 @@ from simpleml.generation.text_stream import (
     TextStream,
     distributions_of,
 )
-from simpleml.models.artifact import Artifact, Card
-from simpleml.models.corpus_index import OriginalityIndex
-from simpleml.models.network_weights import Float32Array
+from simpleml.models.artifact import Artifact
+from simpleml.models.card import Card
 from simpleml.models.vocabulary import OnUnknown, Vocabulary
+from simpleml.models.weights import Float32Array
 
 RandomState = int | np.random.RandomState | None
 

@@ -14,8 +14,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simpleml.copying.guard import CopyGuard
+from simpleml.copying.index import PASSAGE, OriginalityIndex
 from simpleml.errors import InvalidValueError
-from simpleml.generation.copy_guard import CopyGuard
 from simpleml.generation.sampling import (
     REPETITION_SPAN,
     Float64Array,
@@ -25,9 +26,8 @@ from simpleml.generation.sampling import (
     truncated,
     with_temperature,
 )
-from simpleml.models.corpus_index import PASSAGE, OriginalityIndex
-from simpleml.models.network_weights import Float32Array
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import Float32Array
 
 FinishReason = Literal["stop", "length", "time", "cancelled"]
 

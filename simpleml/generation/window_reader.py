@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.generation.network import CHUNK_ROWS, RowStates, StepNetwork
-from simpleml.models.network_weights import Float32Array
+from simpleml.models.weights import Float32Array
 
 
 class WindowReader:

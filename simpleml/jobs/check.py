@@ -20,7 +20,7 @@ RETRY_SECONDS = 10
 def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]:
     """Look at a text and time some steps of its training, in a process of its own.
 
-    One at a time, over all workers. Returns what simpleml.training.check.check_facts does.
+    One at a time, over all workers. Returns what simpleml.training.check.report.check_facts does.
 
     Raises:
         InvalidValueError: the text cannot be trained on; the message says why.

@@ -32,7 +32,8 @@ from simpleml.errors import (
     TrainingConflictError,
     TrainingNotFoundError,
 )
-from simpleml.models.artifact import NAME_PATTERN, check_name, sync_folder
+from simpleml.files import sync_folder
+from simpleml.models.card import NAME_PATTERN, check_name
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 

@@ -9,126 +9,40 @@ It knows how the files become arrays, not what is computed with them.
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simpleml.errors import ArtifactError, InvalidValueError, ModelBrokenError
+from simpleml.errors import ArtifactError, ModelBrokenError
+from simpleml.files import exchange_folders, link_or_copy, sync_folder, write_whole
+from simpleml.models.card import (
+    DEFAULT_SEQ_MAXLEN,
+    LARGEST_WINDOW,
+    NAME_PATTERN,
+    RESERVED_NAMES,
+    Card,
+    check_name,
+)
 from simpleml.models.checkpoint import (
     checkpoint_variables,
     read_checkpoint,
     read_placeholder_shape,
     write_checkpoint,
 )
-from simpleml.models.network_weights import LayerWeights, NetworkWeights
 from simpleml.models.vocabulary import Vocabulary
-
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-RESERVED_NAMES = frozenset(
-    (
-        "v1", "api", "docs", "static", "livez", "readyz", "healthz", "health", "metrics",
-        "openapi.json", "models", "train",
-    )
-)  # fmt: skip
-DEFAULT_SEQ_MAXLEN = 25
-_LARGEST_WINDOW = 100_000
+from simpleml.models.weights import LayerWeights, NetworkWeights
 
 _MATRIX = re.compile(r"(?:.*/)?BasicLSTMCell/Linear/(?:Matrix|Weights)")
 _NUMBER = re.compile(r"_(\d+)/")
-
-
-def check_name(name: str) -> str:
-    """Return a model's name that is fit to be one.
-
-    Raises:
-        InvalidValueError: it has other characters than the server's addresses allow, is too
-            long, or is reserved for a route.
-    """
-    if not NAME_PATTERN.fullmatch(name):
-        shown = name if len(name) <= 40 else name[:40] + "…"
-        raise InvalidValueError(
-            f"{shown!r} cannot be a model's name: up to 64 letters A-Z a-z, digits, dots, "
-            "underscores and hyphens, starting with a letter or digit",
-            param="model",
-        )
-    if name in RESERVED_NAMES:
-        raise InvalidValueError(f"{name!r} is a reserved name of the server", param="model")
-    return name
-
-
-@dataclass(frozen=True)
-class Card:
-    """What ML/<name>/<name>.json says of a model."""
-
-    layers: int
-    """L, the number of LSTM layers."""
-    units: int
-    """H, units of each layer."""
-    vocabulary_size: int
-    """V."""
-    seq_maxlen: int = DEFAULT_SEQ_MAXLEN
-    """W, characters of the window in window mode."""
-    level: str = "char"
-    """"char" or "word" (tokens of simpleml.models.words)."""
-    stateful: bool = False
-    """Generate with the state carried on unless a request asks for windows."""
-    lower: bool = False
-    """The text was put in lower case before training."""
-    unknown_symbol: str | None = None
-    """Stands for rare words in training; never generated."""
-    metrics: dict[str, Any] = field(default_factory=dict)
-    """Validation nats and bits per character in both modes and how they were held out."""
-    corpus: dict[str, Any] = field(default_factory=dict)
-    """sha256, characters, source, licence of the text."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """Command, seconds, machine, versions."""
-    weights_sha256: str = ""
-    """NetworkWeights.sha256 of the weights beside the card."""
-    notes: dict[str, Any] = field(default_factory=dict)
-    """Whatever else is worth saying: samples, examples of seeds."""
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, data: object) -> Card:
-        """Check a parsed card; keys of newer versions are passed over.
-
-        Raises:
-            ArtifactError: a field is missing or has a value it cannot have.
-        """
-        if not isinstance(data, dict):
-            raise ArtifactError("it is not a JSON object")
-        known = {one.name: one for one in dataclasses.fields(cls)}
-        values: dict[str, Any] = {key: value for key, value in data.items() if key in known}
-        for key in ("layers", "units", "vocabulary_size", "seq_maxlen"):
-            value = values.get(key, DEFAULT_SEQ_MAXLEN if key == "seq_maxlen" else None)
-            if type(value) is not int or not 1 <= value <= 1_000_000:
-                raise ArtifactError(f"{key} is {value!r}, not a positive number")
-        expected: dict[str, tuple[type, ...]] = {
-            "level": (str,), "stateful": (bool,), "lower": (bool,), "weights_sha256": (str,),
-            "metrics": (dict,), "corpus": (dict,), "training": (dict,), "notes": (dict,),
-            "unknown_symbol": (str, type(None)),
-        }  # fmt: skip
-        for key, types in expected.items():
-            if key in values and not isinstance(values[key], types):
-                raise ArtifactError(f"{key} is {values[key]!r}")
-        if values.get("level", "char") not in ("char", "word"):
-            raise ArtifactError(f"level is {values['level']!r}, not char or word")
-        if values.get("seq_maxlen", 1) > _LARGEST_WINDOW:
-            raise ArtifactError(f"seq_maxlen is {values['seq_maxlen']}")
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -292,7 +206,7 @@ def read_artifact(paths: ArtifactPaths) -> Artifact:
 def _window_of(paths: ArtifactPaths) -> int:
     meta = Path(f"{paths.prefix}.meta")
     shape = read_placeholder_shape(meta) if meta.exists() else None
-    if shape is not None and len(shape) == 3 and 1 <= shape[1] <= _LARGEST_WINDOW:
+    if shape is not None and len(shape) == 3 and 1 <= shape[1] <= LARGEST_WINDOW:
         return shape[1]
     return DEFAULT_SEQ_MAXLEN
 
@@ -373,7 +287,7 @@ def write_artifact(
     shutil.rmtree(building, ignore_errors=True)
     try:
         if folder.exists():
-            shutil.copytree(folder, building, copy_function=_link, symlinks=True)
+            shutil.copytree(folder, building, copy_function=link_or_copy, symlinks=True)
         else:
             building.mkdir()
         prefix = building / f"{name}.tfl"
@@ -387,56 +301,15 @@ def write_artifact(
             (Path(f"{prefix}.meta"), meta),
             (building / f"{name}.json", card_text.encode("utf-8")),
         ):
-            with path.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_whole(path, data)
         sync_folder(building)
         if folder.exists():
-            _exchange(building, folder)
+            exchange_folders(building, folder)
         else:
             building.rename(folder)
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
-            raise
-        shutil.copy2(source, target)
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder on the disk, so that a rename there outlives a crash."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Let two folders change places, in one step where the system can (Linux, macOS)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    at_cwd, swap = -100, 2
-    paths = os.fsencode(one), os.fsencode(other)
-    if hasattr(libc, "renameat2"):
-        if libc.renameat2(at_cwd, paths[0], at_cwd, paths[1], swap) == 0:
-            return
-    elif hasattr(libc, "renamex_np") and libc.renamex_np(*paths, swap) == 0:
-        return
-    aside = one.with_name(one.name + ".old")
-    other.rename(aside)
-    try:
-        one.rename(other)
-    except OSError:
-        aside.rename(other)
-        raise
-    aside.rename(one)
 
 
 def broken(name: str, error: ModelBrokenError) -> ModelBrokenError:

@@ -8,7 +8,6 @@ char_idx, of networks or of HTTP.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import re
 import unicodedata
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NoReturn
 
 from simpleml.errors import UnknownCharactersError, VocabularyError
+from simpleml.files import write_whole
 from simpleml.models import words
 
 OnUnknown = Literal["error", "nearest", "skip"]
@@ -177,10 +177,7 @@ class Vocabulary:
 
     def write(self, path: Path | str) -> None:
         """Write char_idx as TFLearn's users do: a pickled dict symbol → index, synced."""
-        with Path(path).open("wb") as file:
-            pickle.dump(self.index, file, protocol=2)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(Path(path), pickle.dumps(self.index, protocol=2))
 
     # --- text to indices ---
 

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.errors import TrainingError
-from simpleml.models.artifact import Card, write_artifact
-from simpleml.models.network_weights import NetworkWeights
+from simpleml.models.artifact import write_artifact
+from simpleml.models.card import Card
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import NetworkWeights
 from simpleml.training.tflearn_meta import GraphSizes, TFLearnGraph, start_graph
 
 # Adam as it stands before its first step (beta1 and beta2 of TensorFlow's default), so that

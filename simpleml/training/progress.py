@@ -23,7 +23,6 @@ import importlib
 import io
 import json
 import math
-import os
 import sys
 import time
 from collections import deque
@@ -34,6 +33,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from simpleml.errors import TrainingError
+from simpleml.files import write_whole
 
 CSV_NAME = "training.csv"
 PNG_NAME = "training.png"
@@ -411,16 +411,9 @@ def _replace(path: Path, content: bytes) -> None:
     Raises:
         TrainingError: the disk is full or the folder not writable; the old file stands.
     """
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
 
 

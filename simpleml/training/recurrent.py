@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from simpleml.models.network_weights import LayerWeights, NetworkWeights
+from simpleml.models.weights import LayerWeights, NetworkWeights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensor = Any  # a tensor of whichever backend Keras runs on

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from simpleml.errors import TrainingError
+from simpleml.files import writing
 from simpleml.training.learner import GROUPS, LearnerState
 from simpleml.training.recurrent import Array
 
@@ -45,16 +45,11 @@ def save_point(path: Path, point: SavedPoint) -> None:
             arrays[f"{group}/{number}"] = value
     facts = {**point.facts, "format": FORMAT, "updates": point.learner.updates}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with writing(path) as file:
             np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise storage_error(path, error) from error
 
 

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from simpleml.errors import SimpleMLError, TrainingError
-from simpleml.models.artifact import Card, check_name, find_artifact, read_artifact
+from simpleml.models.artifact import find_artifact, read_artifact
+from simpleml.models.card import Card, check_name
 from simpleml.training import backends, machine, recurrent, schedule, state
 from simpleml.training.evaluation import (
     Evaluation,

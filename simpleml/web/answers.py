@@ -1,6 +1,6 @@
 """The JSON that the routes answer with, one type for each; /openapi.json is made from them too.
 
-The types of /v1 are in simpleml.web.openai_answers.
+The types of /v1 are in simpleml.web.openai.answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import Field
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
-from simpleml.models.corpus_index import PASSAGE
+from simpleml.copying.index import PASSAGE
 
 FinishReason = Literal["stop", "length"]
 

@@ -20,8 +20,8 @@ from simpleml.web.keys import guard
 from simpleml.web.metrics import Metrics
 from simpleml.web.request_log import RequestRecord, configure_logging
 from simpleml.web.service import Service
-from simpleml.web.training import BLUEPRINT as TRAINING
-from simpleml.web.training import register_trainings
+from simpleml.web.train.routes import BLUEPRINT as TRAINING
+from simpleml.web.train.routes import register_trainings
 
 _CONVERTER = re.compile(r"<[a-z]+:")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -82,21 +82,13 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from simpleml.web import (
-        docs,
-        home,
-        metrics,
-        openai,
-        openapi,
-        original,
-        playground,
-        probes,
-        training_page,
-    )
+    from simpleml.web import metrics, openapi, probes
+    from simpleml.web.openai import routes as openai
+    from simpleml.web.original import routes as original
+    from simpleml.web.pages import docs, home, playground, training
 
     app.url_map.converters["rest"] = original.RestConverter
-    modules = (probes, metrics, openai, openapi, docs, home, playground, training_page, original)
-    for module in modules:
+    for module in (probes, metrics, openai, openapi, docs, home, playground, training, original):
         app.register_blueprint(module.blueprint)
 
 

@@ -3,7 +3,7 @@
 A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every route asks for it but the
 probes and the bare pages of playground and training, which hold nothing and ask the visitor for the
 key that their requests need; a CORS preflight, which browsers send without credentials, passes.
-Training, where it is on, has keys of its own (simpleml.web.training_access).
+Training, where it is on, has keys of its own (simpleml.web.train.access).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hmac
 from flask import Flask, current_app, request
 
 from simpleml.errors import AuthenticationError
-from simpleml.web.pages import wants_page
+from simpleml.web.pages.rendering import wants_page
 
 OPEN_BLUEPRINT = "probes"
 PAGE_FILES = ("playground.static_file", "training_page.static_file")

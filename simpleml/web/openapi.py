@@ -15,12 +15,15 @@ from flask import Blueprint, Response, current_app, jsonify
 from pydantic import BaseModel, TypeAdapter
 
 from simpleml import __version__
-from simpleml.models.artifact import NAME_PATTERN
-from simpleml.web import answers, openai_answers, playground, training_answers
-from simpleml.web.openai_parameters import ChatParameters, CompletionParameters
+from simpleml.models.card import NAME_PATTERN
+from simpleml.web import answers
+from simpleml.web.openai import answers as openai_answers
+from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
+from simpleml.web.pages import playground
 from simpleml.web.parameters import GenerateParameters
 from simpleml.web.service import Service
-from simpleml.web.training_parameters import CheckParameters, TrainParameters
+from simpleml.web.train import answers as training_answers
+from simpleml.web.train.parameters import CheckParameters, TrainParameters
 
 blueprint = Blueprint("openapi", __name__)
 

@@ -14,9 +14,9 @@ from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from simpleml.copying.index import PASSAGE
 from simpleml.errors import InvalidValueError, RequestTimeoutError
 from simpleml.generation.text_stream import GenerationOptions
-from simpleml.models.corpus_index import PASSAGE
 
 _LARGEST_TIME_MS = 3_600_000
 _SMALLEST_TEMPERATURE = 1e-100

@@ -16,6 +16,7 @@ from types import TracebackType
 import gevent
 from gevent.util import wrap_errors
 
+from simpleml.copying.index import Originality, OriginalityIndex
 from simpleml.errors import (
     InvalidValueError,
     PayloadTooLargeError,
@@ -26,7 +27,6 @@ from simpleml.generation.engine import Engine, Generation, new_streams
 from simpleml.generation.loader import ModelLoader
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
-from simpleml.models.corpus_index import Originality, OriginalityIndex
 from simpleml.models.vocabulary import EncodedSeed, OnUnknown
 from simpleml.settings import Settings
 from simpleml.web.wakeup import Wakeup

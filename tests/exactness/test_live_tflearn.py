@@ -13,7 +13,7 @@ from models import random_weights, write_model
 from tflearn_oracle import TFLearnOracle
 
 from simpleml import ModelLoader
-from simpleml.models.artifact import Card
+from simpleml.models.card import Card
 from simpleml.models.vocabulary import Vocabulary
 from simpleml.training.export import export
 

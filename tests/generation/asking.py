@@ -8,9 +8,9 @@ from typing import Any
 from waiting import wait_until
 
 from simpleml import SequenceGenerator
+from simpleml.copying.index import OriginalityIndex
 from simpleml.generation.engine import Engine, new_streams
 from simpleml.generation.text_stream import GenerationOptions
-from simpleml.models.corpus_index import OriginalityIndex
 
 
 class Asked:

@@ -10,7 +10,7 @@ from models import plain_probabilities, random_weights
 
 from simpleml.generation.batch import Batch, Slot
 from simpleml.generation.network import Precision, StepNetwork
-from simpleml.models.network_weights import NetworkWeights
+from simpleml.models.weights import NetworkWeights
 
 V = 23
 SHAPES = [(1, 16), (2, 32), (3, 33), (2, 50), (4, 7), (3, [40, 24, 16])]

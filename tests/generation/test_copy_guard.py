@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from models import WORDS, pair_weights, write_model
 
 from simpleml import ModelLoader, SequenceGenerator
+from simpleml.copying.guard import CopyGuard
+from simpleml.copying.index import PASSAGE, OriginalityIndex
 from simpleml.errors import CorpusUnavailableError, InvalidValueError
-from simpleml.generation.copy_guard import CopyGuard
 from simpleml.generation.engine import Engine
 from simpleml.generation.text_stream import GenerationOptions, TextStream
-from simpleml.models.corpus_index import PASSAGE, OriginalityIndex
 from simpleml.models.vocabulary import Vocabulary
 
 CIRCLE = "abcdefghijklmnopqrstuvwxyz .,;" * 12

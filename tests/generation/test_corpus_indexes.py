@@ -11,8 +11,8 @@ import pytest
 from models import write_model
 
 from simpleml import ModelLoader
+from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError
-from simpleml.models.corpus_index import OriginalityIndex
 
 TEXT = "il y avait une fois un roi et une reine qui n'avaient point d'enfants. "
 

@@ -12,8 +12,8 @@ from models import ALPHABET, plain_probabilities, random_weights, write_model
 
 from simpleml import ModelLoader, SequenceGenerator
 from simpleml.errors import InvalidValueError, UnknownCharactersError
-from simpleml.models.network_weights import NetworkWeights
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import NetworkWeights
 
 
 @pytest.fixture(scope="module")

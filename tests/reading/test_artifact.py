@@ -14,17 +14,11 @@ from models import ALPHABET, change_card, random_weights, small_meta, write_mode
 
 from simpleml import ModelLoader
 from simpleml.errors import InvalidValueError, ModelBrokenError, ModelNotFoundError
-from simpleml.models.artifact import (
-    RESERVED_NAMES,
-    Card,
-    check_name,
-    find_artifact,
-    read_artifact,
-    write_artifact,
-)
+from simpleml.models.artifact import find_artifact, read_artifact, write_artifact
+from simpleml.models.card import RESERVED_NAMES, Card, check_name
 from simpleml.models.checkpoint import read_checkpoint, write_checkpoint
-from simpleml.models.network_weights import NetworkWeights
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import NetworkWeights
 
 DATA = "x.tfl.data-00000-of-00001"
 
@@ -487,7 +481,7 @@ def test_files_with_old_names_do_not_stay_beside_the_new_ones(old: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "fault", ["write_checkpoint", "_exchange", "sync_folder"], ids=lambda name: name.strip("_")
+    "fault", ["write_checkpoint", "exchange_folders", "sync_folder"], ids=lambda name: name.strip("_")
 )
 def test_a_failed_write_leaves_the_old_model(
     folder: Path, fault: str, monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from simpleml.errors import CorpusError
-from simpleml.training.check import (
+from simpleml.training.check.ngram import KneserNey, cross_entropy
+from simpleml.training.check.report import (
     check_facts,
     check_text,
     find_repetition,
@@ -21,7 +22,6 @@ from simpleml.training.check import (
 )
 from simpleml.training.corpus import read_file
 from simpleml.training.machine import Speed
-from simpleml.training.ngram import KneserNey, cross_entropy
 from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import NetworkShape
 

@@ -15,9 +15,10 @@ import pytest
 from tflearn_oracle import TFLearnOracle
 
 from simpleml.errors import ModelBrokenError, TrainingError
-from simpleml.models.artifact import Card, find_artifact, read_artifact
-from simpleml.models.network_weights import LayerWeights, NetworkWeights
+from simpleml.models.artifact import find_artifact, read_artifact
+from simpleml.models.card import Card
 from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.weights import LayerWeights, NetworkWeights
 from simpleml.training import tflearn_compat
 from simpleml.training.export import checkpoint_tensors, export, prepare
 from simpleml.training.tflearn_meta import GraphSizes, start_graph

@@ -15,7 +15,7 @@ from models import ALPHABET, write_model
 from servers import GunicornServer, Server
 
 from simpleml import create_app
-from simpleml.models.artifact import RESERVED_NAMES
+from simpleml.models.card import RESERVED_NAMES
 
 
 def raw(server: Server, request: bytes) -> tuple[int, str, str]:
@@ -371,7 +371,7 @@ def test_an_error_nobody_thought_of_tells_nothing_of_the_inside(
     def fail(*_: object) -> None:
         raise RuntimeError("the password is swordfish")
 
-    monkeypatch.setattr("simpleml.web.original.parse", fail)
+    monkeypatch.setattr("simpleml.web.original.routes.parse", fail)
     for accept in ("*/*", "application/json"):
         answer = client.get("/tales/g/le/5", headers={"Accept": accept})
         assert answer.status_code == 500

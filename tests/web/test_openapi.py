@@ -16,10 +16,10 @@ from flask import Flask
 from servers import GunicornServer
 
 from simpleml import create_app
-from simpleml.web.openai_parameters import ChatParameters, CompletionParameters
+from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
 from simpleml.web.openapi import ERRORS, OPERATIONS, document
 from simpleml.web.parameters import GenerateParameters
-from simpleml.web.training_parameters import CheckParameters, TrainParameters
+from simpleml.web.train.parameters import CheckParameters, TrainParameters
 
 DOCUMENT = document(asks_for_keys=False)
 

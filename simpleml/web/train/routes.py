@@ -35,9 +35,9 @@ from simpleml.jobs.supervisor import Supervisor
 from simpleml.models.artifact import find_artifact
 from simpleml.web.service import PING_SECONDS, Service, describe
 from simpleml.web.streaming import event
-from simpleml.web.training_access import admit
-from simpleml.web.training_answers import TrainingAnswer, TrainingState, TrainingSummary
-from simpleml.web.training_parameters import CheckParameters, TrainParameters, read
+from simpleml.web.train.access import admit
+from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
+from simpleml.web.train.parameters import CheckParameters, TrainParameters, read
 
 BLUEPRINT = "training"
 blueprint = Blueprint(BLUEPRINT, __name__)

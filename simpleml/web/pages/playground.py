@@ -1,6 +1,6 @@
 """The playground: the page at /, its files, and the few answers that only the page asks for.
 
-    GET  /                                 the page in French or English (JSON: simpleml.web.home)
+    GET  /                                 the page in French or English (JSON: pages.home)
     GET  /static/playground/<file>         its modules, style sheet, words and icon
     GET  /api/models                       the models: which have a training curve, which their text
     GET  /api/models/<name>/training.png   that curve
@@ -20,9 +20,9 @@ from flask import Blueprint, Response, current_app, jsonify, request, send_file
 from pydantic import BaseModel, ConfigDict, Field
 
 from simpleml.errors import ModelNotFoundError
-from simpleml.models.artifact import check_name
-from simpleml.web import originality
-from simpleml.web.pages import render_page, send_static
+from simpleml.models.card import check_name
+from simpleml.web import copying as originality
+from simpleml.web.pages.rendering import render_page, send_static
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.service import Service
 

@@ -15,7 +15,7 @@ from flask import Response, render_template, request, send_file
 
 LANGUAGES = ("en", "fr")
 THEMES = ("auto", "light", "dark")
-_STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parent.parent / "static"
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -16,7 +16,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import mmap
-import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.errors import CorpusUnavailableError
+from simpleml.files import writing
 
 PASSAGE = 20
 """Characters from which on a verbatim stretch counts as copied."""
@@ -223,11 +223,10 @@ class OriginalityIndex:
 
     def _write(self, path: Path, key: bytes) -> bool:
         """Put the index there whole or not at all; False where that cannot be done."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         width = self.codes.itemsize
         offsets = _offsets(len(self.codes), width, self._bits)
         try:
-            with temporary.open("wb") as file:
+            with writing(path) as file:
                 file.write(_HEADER.pack(_MAGIC, key, len(self.codes), width, self._bits))
                 for offset, section in zip(
                     offsets, (self.codes, self._places, self._starts), strict=False
@@ -235,14 +234,7 @@ class OriginalityIndex:
                     file.seek(offset)
                     file.write(section.astype(section.dtype.newbyteorder("<"), copy=False).data)
                 file.truncate(offsets[-1])
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
         except OSError:  # no right to write, or no space
-            try:
-                temporary.unlink(missing_ok=True)
-            except OSError:
-                pass
             return False
         return True
 

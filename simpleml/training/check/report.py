@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.models import words
-from simpleml.training import ngram
+from simpleml.training.check import ngram
 from simpleml.training.corpus import (
     Split,
     TextFile,
@@ -407,6 +407,6 @@ def _name(character: str) -> str:
 
 
 def _measure(path: Path | str, options: TrainingOptions, encoding: str) -> Speed:
-    from simpleml.training.speed import measure_speed
+    from simpleml.training.check.speed import measure_speed
 
     return measure_speed(path, options, encoding)

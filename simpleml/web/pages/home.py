@@ -6,8 +6,8 @@ from flask import Blueprint, Response, current_app, jsonify
 
 from simpleml import __version__
 from simpleml.web.answers import HomeAnswer
-from simpleml.web.pages import wants_page
-from simpleml.web.playground import page
+from simpleml.web.pages.playground import page
+from simpleml.web.pages.rendering import wants_page
 from simpleml.web.service import Service
 
 blueprint = Blueprint("home", __name__)

@@ -12,7 +12,7 @@ from simpleml.web.openapi import Schema, current_document
 
 blueprint = Blueprint("docs", __name__)
 
-_STYLE = Path(__file__).parent / "static" / "docs" / "style.css"
+_STYLE = Path(__file__).parent.parent / "static" / "docs" / "style.css"
 _POLICY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"

@@ -11,12 +11,12 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
+from simpleml.copying.index import Originality
 from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
-from simpleml.models.corpus_index import Originality
 from simpleml.models.vocabulary import EncodedSeed, SeedChange
-from simpleml.web import originality
+from simpleml.web import copying as originality
 from simpleml.web.answers import finite
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
 from simpleml.web.request_log import current_record, load_model

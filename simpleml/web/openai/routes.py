@@ -25,9 +25,9 @@ from simpleml.errors import (
 )
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.models.vocabulary import OnUnknown
-from simpleml.web import originality
+from simpleml.web import copying as originality
 from simpleml.web.answers import FinishReason, OriginalityAnswer
-from simpleml.web.openai_answers import (
+from simpleml.web.openai.answers import (
     ChatChoice,
     ChatChunkChoice,
     CompletionChoice,
@@ -42,7 +42,7 @@ from simpleml.web.openai_answers import (
     prompt_tokens,
     usage,
 )
-from simpleml.web.openai_parameters import ChatParameters, CompletionParameters
+from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
 from simpleml.web.service import Run, Service, describe

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 
-from simpleml.generation.copy_guard import check_max_copy
+from simpleml.copying.guard import check_max_copy
+from simpleml.copying.index import Originality, OriginalityIndex
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.models.corpus_index import Originality, OriginalityIndex
 from simpleml.web.answers import LongestPassageAnswer, OriginalityAnswer
 from simpleml.web.parameters import Sampling
 from simpleml.web.service import Service

@@ -1,13 +1,15 @@
-"""/train: the page on which one drops a text and watches a model learn it; simpleml.web.training
-does what it asks."""
+"""/train: the page on which one drops a text and watches a model learn it.
+
+`simpleml.web.train` does what it asks.
+"""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, current_app
 
-from simpleml.web.pages import render_page, send_static
+from simpleml.web.pages.rendering import render_page, send_static
 from simpleml.web.service import Service
-from simpleml.web.training_access import require_on
+from simpleml.web.train.access import require_on
 
 blueprint = Blueprint("training_page", __name__)
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simpleml.copying.index import PASSAGE, OriginalityIndex
 from simpleml.errors import InvalidValueError
-from simpleml.models.corpus_index import PASSAGE, OriginalityIndex
 from simpleml.models.vocabulary import Vocabulary
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError
-from simpleml.generation.native import new_lock
-from simpleml.models.artifact import Card
-from simpleml.models.corpus_index import OriginalityIndex
+from simpleml.models.card import Card
+from simpleml.native import new_lock
 
 State = tuple[int, int, int, int] | None
 

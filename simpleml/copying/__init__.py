@@ -1,0 +1,1 @@
+"""What of a text stands verbatim in a corpus, and keeping that short."""

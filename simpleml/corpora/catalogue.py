@@ -1,0 +1,165 @@
+"""The corpora that can be downloaded: where their files are published, and their sums.
+
+A raw file is named by repository, commit and path, so it is the same for everyone for ever; its
+sha256 and that of the text that is cut from it are part of the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simpleml.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file as it was published, and where the text in it begins and ends."""
+
+    repository: str
+    commit: str
+    path: str
+    sha256: str
+    start: str = ""
+    """The text begins with this (after Project Gutenberg's own header)."""
+    end: str = ""
+    """It ends before the last line that begins with this."""
+
+    @property
+    def address(self) -> str:
+        return f"{self.repository}/{self.commit}/{self.path}"
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One corpus."""
+
+    name: str
+    title: str
+    source: str
+    licence: str
+    language: str
+    files: tuple[RawFile, ...]
+    sha256: str
+    """Of the finished text in UTF-8."""
+    characters: int
+    validation: str = "tail"
+    """How to hold out a part of it: train.py's --validation."""
+
+
+def _gutenberg(number: int, title: str, commit: str, sha256: str, start: str, end: str) -> RawFile:
+    return RawFile(f"GITenberg/{title}_{number}", commit, f"{number}-8.txt", sha256, start, end)
+
+
+CATALOGUE: dict[str, CatalogueEntry] = {
+    entry.name: entry
+    for entry in (
+        CatalogueEntry(
+            name="shakespeare",
+            title="Scenes by Shakespeare (tinyshakespeare)",
+            source="https://github.com/karpathy/char-rnn",
+            licence="public domain",
+            language="en",
+            files=(
+                RawFile(
+                    "karpathy/char-rnn",
+                    "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e",
+                    "data/tinyshakespeare/input.txt",
+                    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+                ),
+            ),
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            characters=1_115_394,
+        ),
+        CatalogueEntry(
+            name="sherlock",
+            title="The Adventures of Sherlock Holmes, by Arthur Conan Doyle",
+            source="Project Gutenberg, https://www.gutenberg.org/ebooks/1661",
+            licence="public domain",
+            language="en",
+            files=(
+                _gutenberg(
+                    1661,
+                    "The-Adventures-of-Sherlock-Holmes",
+                    "7e5dd2703fbf503c004063e96ab7c61262375e5f",
+                    "87a68129bb1dd7c2eecca7a98f97c27bd507d9901a5e1115de765745a127a82e",
+                    start="THE ADVENTURES OF SHERLOCK HOLMES",
+                    end="End of the Project Gutenberg",
+                ),
+            ),
+            sha256="974510f0fd69b2551f9a408b0af631445f86c11dd366bbeb898cf5353ac22287",
+            characters=562_317,
+        ),
+        CatalogueEntry(
+            name="contes",
+            title="Tales by Galland, d'Aulnoy, Ségur, Laboulaye and Grimm, in French",
+            source="Project Gutenberg 15371, 18367, 18368, 14247, 12120, 12250",
+            licence="public domain",
+            language="fr",
+            files=(
+                _gutenberg(
+                    15371,
+                    "Les-mille-et-une-nuits---Tome-premier",
+                    "9cdd9cf316ae674b603b6fd8b2b25ecf1fc16c74",
+                    "cc524a2652f2699c7ebc999f266fb2a4d029687a86d5ea0dfdbcfe51f03229a4",
+                    start="CONTES ARABES.\n\nLes chroniques",
+                    end="FIN du TOME PREMIER",
+                ),
+                _gutenberg(
+                    18367,
+                    "Contes-Tome-I",
+                    "72363c337f662cb322b83e4b7cba8dd81280ad38",
+                    "382b7d1e8369a9b1e54e49638c3bcf5cf5aa057cad44bf27121ca70c1db6d98a",
+                    start="La Belle aux cheveux d'or\n\n",
+                    end="End of Project Gutenberg",
+                ),
+                _gutenberg(
+                    18368,
+                    "Contes-Tome-II",
+                    "84233bdc06a73ac6020f7febcfb4f578163d62ec",
+                    "4695030d1f88b5fb276c8a91099b6391ac037d7a1a97f80ccf32a991f8627acf",
+                    start="La Chatte Blanche\n\n",
+                    end="End of Project Gutenberg",
+                ),
+                _gutenberg(
+                    14247,
+                    "Nouveaux-contes-de-f-es-pour-les-petits-enfants",
+                    "2b560de73b59413edf7e8e8ddb889d3d0349b258",
+                    "7430802ffa4bc04302e8c47f791cb8c399d9f956f2e1a50350ac54140ceaeada",
+                    start=" " * 30 + "HISTOIRE\n" + " " * 21 + "DE BLONDINE",
+                    end=" " * 30 + "TABLE",
+                ),
+                _gutenberg(
+                    12120,
+                    "Nouveaux-contes-bleus",
+                    "c342a03a38711776804dedae59a03c4657328fa1",
+                    "4c72b2cdedb30d4ee9b35cb7752ef4ab6db76aecc157ccc4a5bd277fb46cdca4",
+                    start="CONTES ISLANDAIS\n\n",
+                    end="TABLE\n",
+                ),
+                _gutenberg(
+                    12250,
+                    "Contes-choisis-de-la-famille",
+                    "1bf1d8afa1dcc3bc904e6e5953c7239c99e93389",
+                    "a1b3daf6a9dcafd7159a65c3cd2f0be9418b37b3d62dbf6fb84ee2aa72feebef",
+                    start="LE LOUP ET L'HOMME.\n",
+                    end="FIN\n",
+                ),
+            ),
+            sha256="6f8f5436ec14e3bd5ab7594489364aa411de07af666e7b738dfdf18203c0a66f",
+            characters=2_513_817,
+            # its last tenth is by other authors than the rest
+            validation="spread",
+        ),
+    )
+}
+
+
+def find(name: str) -> CatalogueEntry:
+    """The catalogue's entry.
+
+    Raises:
+        CorpusError: there is none of that name; the message lists those there are.
+    """
+    if name not in CATALOGUE:
+        raise CorpusError(f"there is no corpus {name!r}; there are {', '.join(sorted(CATALOGUE))}")
+    return CATALOGUE[name]

@@ -1,0 +1,41 @@
+"""The text of a corpus, cut from its raw files as they were published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from simpleml.corpora.catalogue import CatalogueEntry, RawFile
+from simpleml.errors import CorpusError
+
+
+def cut(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
+    """The corpus' text from its raw files, in the catalogue's order.
+
+    Raises:
+        CorpusError: a file does not hold what marks its beginning or end.
+    """
+    if all(not one.start for one in entry.files):
+        return "".join(data.decode("utf-8") for data in raw)
+    parts = [_cut_gutenberg(one, data) for one, data in zip(entry.files, raw, strict=True)]
+    return "\n\n\n".join(parts) + "\n"
+
+
+def _cut_gutenberg(file: RawFile, data: bytes) -> str:
+    text = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    header = re.search(r"^\*\*\* ?START OF.*?\*\*\*\n", text, re.MULTILINE | re.DOTALL)
+    footer = re.search(r"^\*\*\* ?END OF", text, re.MULTILINE)
+    if header is None or footer is None:
+        raise CorpusError(f"{file.path} has no START and END line of Project Gutenberg")
+    # notes first: where a tale's title carries one, the title marks its beginning without it
+    text = re.sub(r"\[Note \d+:[^\]]*\]\n?", "", text[header.end() : footer.start()])
+    text = re.sub(r"\[\d+\]", "", text)
+    text = re.sub(r"\[Illustration[^\]]*\]\n?", "", text)
+    start = text.find(file.start)
+    end = text.rfind("\n" + file.end)
+    if start < 0 or end < start:
+        raise CorpusError(f"{file.path} does not hold what marks its beginning and its end")
+    text = re.sub(r"^ *\*(?: +\*)+ *\n+", "", text[start:end], flags=re.MULTILINE)
+    text = text.replace("_", "")
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    return re.sub(r"\n{4,}", "\n\n\n", text).strip("\n")

@@ -1,0 +1,1 @@
+"""The routes that the first program had: /<model>/g/<seed>/<size>[/<temp>] and POST /<model>."""

@@ -1,0 +1,1 @@
+"""Training over HTTP: /v1/train."""
