@@ -19,9 +19,23 @@ from simpleml.errors import (
     StoppingError,
 )
 from simpleml.web.request_log import current_record
-from simpleml.web.service import describe
 
 _log = logging.getLogger("simpleml")
+
+
+def describe(error: SimpleMLError) -> dict[str, str | None]:
+    """The fields of an error's JSON body."""
+    return {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+
+
+def unexpected_error() -> SimpleMLError:
+    """What a client is told of an error that nobody foresaw."""
+    return SimpleMLError("Something went wrong in the server; its log says what.")
 
 
 def wants_json() -> bool:
@@ -72,9 +86,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
         _log.exception("unexpected error in %s %s", request.method, request.endpoint)
-        return error_response(
-            SimpleMLError("Something went wrong in the server; its log says what.")
-        )
+        return error_response(unexpected_error())
 
 
 class _PlainHTTPError(SimpleMLError):

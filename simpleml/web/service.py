@@ -173,15 +173,19 @@ class Service:
             seeds += starts
         limit = self.settings.deadline
         wakeup = Wakeup()
-        generation = self.engine.submit(
-            generator,
-            seeds,
-            streams,
-            seconds=limit if seconds is None else min(seconds, limit),
-            streaming=streaming,
-            listener=wakeup.send,
-            request_id=request_id,
-        )
+        try:
+            generation = self.engine.submit(
+                generator,
+                seeds,
+                streams,
+                seconds=limit if seconds is None else min(seconds, limit),
+                streaming=streaming,
+                listener=wakeup.send,
+                request_id=request_id,
+            )
+        except BaseException:
+            wakeup.close()
+            raise
         self.on_submit()
         return Run(generation, wakeup, options)
 
@@ -227,7 +231,7 @@ class Run:
     def close(self) -> None:
         """Free the rows; harmless when the request is over."""
         self.generation.cancel()
-        self.wakeup.__exit__(None, None, None)
+        self.wakeup.close()
 
     @property
     def streams(self) -> tuple[TextStream, ...]:
@@ -303,13 +307,3 @@ class Run:
         if error.__cause__ is not None:
             _log.error("a step of model %s failed", self.model, exc_info=error.__cause__)
         raise error
-
-
-def describe(error: SimpleMLError) -> dict[str, str | None]:
-    """The fields of an error's JSON body."""
-    return {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }

@@ -6,29 +6,20 @@ watcher of the hub's loop does. `wait` must run in the greenlet (and thread) tha
 
 from __future__ import annotations
 
-from types import TracebackType
-
 import gevent
 from gevent.event import Event
 
 
 class Wakeup:
-    """Set by any thread, waited for by the greenlet that made it. Use as a context manager."""
+    """Set by any thread, waited for by the greenlet that made it, until it is closed."""
 
     def __init__(self) -> None:
         self._event = Event()
         self._watcher = gevent.get_hub().loop.async_()
         self._watcher.start(self._event.set)
 
-    def __enter__(self) -> Wakeup:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take it out of the event loop; harmless when it is out already."""
         self._watcher.stop()
 
     def send(self) -> None:

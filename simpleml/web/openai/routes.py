@@ -8,7 +8,6 @@ All texts of a request, n for each prompt, are rows of one request to the engine
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,6 @@ from simpleml.errors import (
     InvalidValueError,
     ModelNotFoundError,
     PayloadTooLargeError,
-    SimpleMLError,
 )
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.models.vocabulary import OnUnknown
@@ -45,10 +43,8 @@ from simpleml.web.openai.answers import (
 from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
-from simpleml.web.service import Run, Service, describe
+from simpleml.web.service import Run, Service
 from simpleml.web.streaming import event, event_stream
-
-_log = logging.getLogger("simpleml")
 
 blueprint = Blueprint("openai", __name__, url_prefix="/v1")
 
@@ -310,7 +306,7 @@ def _answer(job: _Job) -> Response:
         "system_fingerprint": job.generator.card.weights_sha256,
     }
     if parameters.stream:
-        return event_stream(_frames(job, run, head, examine), run, headers)
+        return event_stream(_frames(job, run, head, examine), headers, run=run)
     texts = run.wait()
     body = {
         **head,
@@ -344,20 +340,10 @@ def _truncation(run: Run) -> dict[str, str]:
     return {"truncated_by": by} if by else {}
 
 
-def _frames(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> Iterator[str]:
-    """The events of a stream, which ends with [DONE] or with an error."""
-    try:
-        yield from _chunks(job, run, head, examine)
-        yield event("[DONE]")
-    except SimpleMLError as error:
-        yield event({"error": describe(error)})
-    except Exception:
-        _log.exception("a stream of model %s failed", run.model)
-        failure = SimpleMLError("Something went wrong in the server; its log says what.")
-        yield event({"error": describe(failure)})
-
-
-def _chunks(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> Iterator[str]:
+def _frames(
+    job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine
+) -> Iterator[str | None]:
+    """The events of a stream, which ends with [DONE] unless it fails."""
     asked = job.parameters.stream_options
     asked_usage = bool(asked and asked.include_usage)
     rest: dict[str, Any] = {"usage": None} if asked_usage else {}
@@ -369,7 +355,7 @@ def _chunks(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> 
             yield event({**head, "choices": [opening], **rest})
     for pieces in run.news():
         if pieces is None:
-            yield ": ping\n\n"
+            yield None
             continue
         # A text's last piece is known to be the last when the whole request is over.
         last = run.complete
@@ -388,3 +374,4 @@ def _chunks(job: _Job, run: Run, head: Mapping[str, Any], examine: _Examine) -> 
             yield event({**head, **_truncation(run), "choices": [choice], **rest})
     if asked_usage:
         yield event({**head, "choices": [], "usage": job.usage(run)})
+    yield event("[DONE]")

@@ -12,7 +12,6 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from simpleml.copying.index import Originality
-from simpleml.errors import SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models.vocabulary import EncodedSeed, SeedChange
@@ -20,7 +19,7 @@ from simpleml.web import copying as originality
 from simpleml.web.answers import finite
 from simpleml.web.parameters import GenerateParameters, parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
-from simpleml.web.service import Run, Service, describe
+from simpleml.web.service import Run, Service
 from simpleml.web.streaming import event, event_stream, text_stream
 
 blueprint = Blueprint("original", __name__)
@@ -127,9 +126,10 @@ def answer(model: str, values: dict[str, Any]) -> Response:
     if seed.changes:
         headers["X-Seed-Changes"] = changes_header(seed.changes)
     if as_events:
-        return event_stream(_events(run, generator, parameters, seed, examine), run, headers)
+        events = _events(run, generator, parameters, seed, examine)
+        return event_stream(events, headers, run=run, error_name="error")
     if streaming:
-        return text_stream(_chunks(run, parameters.seed), run, headers)
+        return text_stream(_chunks(run, parameters.seed), headers, run=run)
     (generated,) = run.wait()
     copied = examine(generated)
     if as_json:
@@ -241,27 +241,24 @@ def _events(
     parameters: GenerateParameters,
     seed: EncodedSeed,
     examine: Callable[[str], Originality | None],
-) -> Iterator[str]:
+) -> Iterator[str | None]:
     generated: list[str] = []
     sent = 0
-    try:
-        for pieces in run.news():
-            if pieces is None:
-                yield ": ping\n\n"
-                continue
-            frame: dict[str, Any] = {"text": pieces[0]}
-            if parameters.logprobs is not None:
-                # The engine notes a symbol's log p before it shows the symbol, so what stands
-                # here covers the piece; with a stop string it may be ahead of the text.
-                news = run.streams[0].logprobs[sent:]
-                sent += len(news)
-                frame["logprobs"] = [_logprobs(one) for one in news]
-            if any(frame.values()):
-                generated.append(pieces[0])
-                yield event(frame)
-        text = "".join(generated)
-        done = result(run, generator, parameters, seed, text, examine(text))
-        done.pop("logprobs", None)
-        yield event(done, name="done")
-    except SimpleMLError as error:
-        yield event({"error": describe(error)}, name="error")
+    for pieces in run.news():
+        if pieces is None:
+            yield None
+            continue
+        frame: dict[str, Any] = {"text": pieces[0]}
+        if parameters.logprobs is not None:
+            # The engine notes a symbol's log p before it shows the symbol, so what stands
+            # here covers the piece; with a stop string it may be ahead of the text.
+            news = run.streams[0].logprobs[sent:]
+            sent += len(news)
+            frame["logprobs"] = [_logprobs(one) for one in news]
+        if any(frame.values()):
+            generated.append(pieces[0])
+            yield event(frame)
+    text = "".join(generated)
+    done = result(run, generator, parameters, seed, text, examine(text))
+    done.pop("logprobs", None)
+    yield event(done, name="done")

@@ -25,7 +25,6 @@ from gevent.util import wrap_errors
 from simpleml.errors import (
     SimpleMLError,
     StoppingError,
-    TrainingNotFoundError,
     TrainingNotInstalledError,
 )
 from simpleml.jobs import check, process
@@ -33,8 +32,8 @@ from simpleml.jobs.report import Point, read_curve, read_log, read_status
 from simpleml.jobs.store import Job, JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.models.artifact import find_artifact
-from simpleml.web.service import PING_SECONDS, Service, describe
-from simpleml.web.streaming import event
+from simpleml.web.service import PING_SECONDS, Service
+from simpleml.web.streaming import event, event_stream
 from simpleml.web.train.access import admit
 from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
 from simpleml.web.train.parameters import CheckParameters, TrainParameters, read
@@ -141,12 +140,7 @@ def one(name: str) -> Response:
 def events(name: str) -> Response:
     """How a training stands, again whenever that changes, until it is over."""
     mine = trainings()
-    frames = _events(mine, answer(mine.store, mine.store.get(name)))
-    return Response(
-        (frame.encode("utf-8", "replace") for frame in frames),
-        content_type="text/event-stream; charset=utf-8",
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    return event_stream(_events(mine, answer(mine.store, mine.store.get(name))))
 
 
 @blueprint.post("/v1/train/<name>/cancel")
@@ -226,22 +220,18 @@ def _model_ready(store: JobStore, job: Job) -> bool:
         return False
 
 
-def _events(mine: Trainings, first: TrainingAnswer) -> Iterator[str]:
+def _events(mine: Trainings, first: TrainingAnswer) -> Iterator[str | None]:
     said, quiet_since = first, time.monotonic()
     yield event(first)
     while said["state"] in _LIVE and not mine.service.engine.stopping:
         gevent.sleep(_NEWS_SECONDS)
-        try:
-            now = answer(mine.store, mine.store.get(said["name"]))
-        except TrainingNotFoundError as error:
-            yield event({"error": describe(error)})
-            return
+        now = answer(mine.store, mine.store.get(said["name"]))
         if now != said:
             said, quiet_since = now, time.monotonic()
             yield event(now)
         elif time.monotonic() - quiet_since >= PING_SECONDS:
             quiet_since = time.monotonic()
-            yield ": ping\n\n"
+            yield None
 
 
 def _changed(name: str, change: Callable[[str], Job]) -> Response:
