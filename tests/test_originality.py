@@ -127,7 +127,7 @@ def test_processes_that_ask_at_once_make_it_once_and_share_it(tmp_path: Path) ->
     path = tmp_path / "tales.txt"
     path.write_text("".join(f"{number:09} " for number in range(200_000)), encoding="utf-8")
     code = (
-        "import sys; from simpleml.models import corpus_index\n"
+        "import sys; from simpleml.copying import index as corpus_index\n"
         "built = corpus_index.OriginalityIndex.build\n"
         "def told(*given): print('built'); return built(*given)\n"
         "corpus_index.OriginalityIndex.build = told\n"

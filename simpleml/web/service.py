@@ -23,8 +23,9 @@ from simpleml.errors import (
     SimpleMLError,
     UnknownCharactersError,
 )
-from simpleml.generation.engine import Engine, Generation, new_streams
+from simpleml.generation.engine import Engine
 from simpleml.generation.loader import ModelLoader
+from simpleml.generation.request import Generation, new_streams
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
 from simpleml.models.vocabulary import EncodedSeed, OnUnknown
@@ -148,7 +149,7 @@ class Service:
             starts_blank: nothing, or white space, ends the prompt (every one, or each).
             seconds: until its deadline, at most the server's own.
             index: of the model's corpus; needed with max_copy.
-            request_id: by which its place in the queue can be asked for.
+            request_id: by which its queue position can be asked for.
 
         Raises:
             StoppingError, QueueFullError, InvalidValueError: as Engine.submit.

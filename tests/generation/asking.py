@@ -9,7 +9,8 @@ from waiting import wait_until
 
 from simpleml import SequenceGenerator
 from simpleml.copying.index import OriginalityIndex
-from simpleml.generation.engine import Engine, new_streams
+from simpleml.generation.engine import Engine
+from simpleml.generation.request import new_streams
 from simpleml.generation.text_stream import GenerationOptions
 
 
@@ -26,6 +27,7 @@ class Asked:
         each: int = 1,
         streaming: bool = False,
         index: OriginalityIndex | None = None,
+        request_id: str = "",
         **options: Any,
     ) -> None:
         options = {"random_state": 1, **options}
@@ -40,8 +42,9 @@ class Asked:
         self.told = 0
         self.over = threading.Event()
         self.generation = engine.submit(
-            generator, seeds, streams, seconds=seconds, streaming=streaming, listener=self._listen
-        )
+            generator, seeds, streams, seconds=seconds, streaming=streaming,
+            listener=self._listen, request_id=request_id,
+        )  # fmt: skip
 
     def _listen(self) -> None:
         self.told += 1

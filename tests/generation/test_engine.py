@@ -22,7 +22,8 @@ from simpleml.errors import (
     StoppingError,
 )
 from simpleml.generation.batch import Batch
-from simpleml.generation.engine import Engine, new_streams
+from simpleml.generation.engine import Engine
+from simpleml.generation.request import new_streams
 from simpleml.generation.text_stream import GenerationOptions
 
 ROOT = Path(__file__).resolve().parents[2]

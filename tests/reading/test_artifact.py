@@ -481,7 +481,9 @@ def test_files_with_old_names_do_not_stay_beside_the_new_ones(old: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "fault", ["write_checkpoint", "exchange_folders", "sync_folder"], ids=lambda name: name.strip("_")
+    "fault",
+    ["write_checkpoint", "exchange_folders", "sync_folder"],
+    ids=lambda name: name.strip("_"),
 )
 def test_a_failed_write_leaves_the_old_model(
     folder: Path, fault: str, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,182 @@
+"""One request for texts: what the engine is given, and what its consumer sees of it.
+
+Every request ends exactly once: done, cut by its deadline, cancelled, or failed. It knows nothing
+of batches, of the queue or of HTTP; a listener is told when there is news.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from simpleml.copying.index import OriginalityIndex
+from simpleml.errors import DeadlineError, GenerationFailedError, SimpleMLError
+from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.text_stream import GenerationOptions, TextStream
+
+_log = logging.getLogger("simpleml")
+
+
+class Generation:
+    """One request in the engine: one or more texts of one model that start together."""
+
+    def __init__(
+        self,
+        generator: SequenceGenerator,
+        streams: Sequence[TextStream],
+        seeds: Sequence[Sequence[int]],
+        *,
+        seconds: float,
+        streaming: bool,
+        listener: Callable[[], None],
+        request_id: str = "",
+    ) -> None:
+        self.generator = generator
+        self.request_id = request_id
+        """By which its queue position can be asked for; empty for none."""
+        self.streams = tuple(streams)
+        """The texts; take() and finish_reason are for the consumer to read at any time."""
+        self.seeds = seeds
+        self.window = generator.window(streams[0].options.stateful)
+        self.submitted_at = time.monotonic()
+        self.deadline = self.submitted_at + seconds
+        self.started_at: float | None = None
+        self.first_symbol_at: float | None = None
+        self.finished_at: float | None = None
+        self.truncated_by: Literal["time"] | None = None
+        self.error: SimpleMLError | None = None
+        self.done = False
+        """Set last, after everything else; nothing changes any more."""
+        self._listener = listener
+        self._streaming = streaming
+        self._told = False
+        self._cancelled = False
+
+    @property
+    def model(self) -> SequenceGenerator:
+        """Whose requests wait in one line."""
+        return self.generator
+
+    @property
+    def symbols_generated(self) -> int:
+        return sum(stream.generated for stream in self.streams)
+
+    @property
+    def symbols_left(self) -> int:
+        return sum(stream.options.size - stream.generated for stream in self.streams)
+
+    @property
+    def texts_left(self) -> int:
+        """Those that are not complete: the places it holds, or needs."""
+        return 0 if self.done else sum(one.finish_reason is None for one in self.streams)
+
+    @property
+    def queue_seconds(self) -> float:
+        """How long it waited for its rows."""
+        return (self.started_at or self.finished_at or time.monotonic()) - self.submitted_at
+
+    def cancel(self) -> None:
+        """Free its rows before the next step; harmless when it is over."""
+        self._cancelled = True
+
+    def listen(self) -> None:
+        """Say that the consumer is about to look: the next news wakes it again."""
+        self._told = False
+
+    # --- the engine's side ---
+
+    def check(self, now: float) -> None:
+        """End it if it was cancelled or its time is over."""
+        if self._cancelled:
+            self.end("cancelled")
+        elif now >= self.deadline:
+            if self.symbols_generated:
+                self.truncated_by = "time"
+                self.end("length")
+            else:
+                waiting = "in the queue" if self.started_at is None else "reading the seed"
+                self.fail(DeadlineError(f"The request's time ran out {waiting}."))
+
+    def end(self, reason: Literal["length", "cancelled"]) -> None:
+        if not self.done:
+            for stream in self.streams:
+                if stream.finish_reason is None:
+                    stream.finish(reason)
+            self._close()
+
+    def fail(self, error: SimpleMLError) -> None:
+        if not self.done:
+            self.error = error
+            self._close()
+
+    def progressed(self, now: float) -> None:
+        """Note that a step brought symbols; ends the request when every text is complete."""
+        if self.first_symbol_at is None and self.symbols_generated:
+            self.first_symbol_at = now
+        if all(stream.finish_reason for stream in self.streams):
+            self._close()
+        elif self._streaming and not self._told:
+            self._tell()
+
+    def _close(self) -> None:
+        self.finished_at = time.monotonic()
+        self.done = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told = True
+        try:
+            self._listener()
+        except Exception:  # its consumer is gone; the others are not
+            _log.exception("a listener failed")
+
+    def fail_with(self, error: Exception) -> None:
+        """Fail for a defect, of which the consumer is told no more than that there is one."""
+        failure = GenerationFailedError("The generation failed; the server's log says why.")
+        failure.__cause__ = error
+        self.fail(failure)
+
+
+def new_streams(
+    generator: SequenceGenerator,
+    prompts: Sequence[Sequence[int]],
+    options: GenerationOptions,
+    *,
+    each: int = 1,
+    starts_blank: bool = False,
+    index: OriginalityIndex | None = None,
+) -> tuple[list[TextStream], list[Sequence[int]]]:
+    """`each` texts for each prompt, every one with a random state of its own.
+
+    Text k (0 is the first) is the text of a request of its own with random_state + k.
+
+    Args:
+        options: with a random_state.
+        index: of the corpus; needed with max_copy.
+
+    Raises:
+        InvalidValueError: max_copy with a model that writes words.
+    """
+    if options.random_state is None:
+        raise ValueError("the options carry no random_state")
+    streams: list[TextStream] = []
+    seeds: list[Sequence[int]] = []
+    for prompt in prompts:
+        for _ in range(each):
+            rng = np.random.RandomState((options.random_state + len(streams)) % 2**32)
+            streams.append(
+                TextStream(
+                    generator.vocabulary,
+                    options,
+                    prompt,
+                    rng,
+                    starts_blank=starts_blank,
+                    index=index,
+                )
+            )
+            seeds.append(prompt)
+    return streams, seeds
