@@ -17,6 +17,7 @@
     │   ├── VocabularyError
     │   ├── CheckpointError
     │   └── ArtifactError
+    ├── TrainingStorageError       500 training_storage
     ├── TrainingNotInstalledError  501 training_not_installed
     ├── StoppingError              503 stopping
     ├── DeadlineError              504 deadline
@@ -157,6 +158,12 @@ class CheckpointError(ModelBrokenError):
 
 class ArtifactError(ModelBrokenError):
     """The files of one model are missing or contradict each other."""
+
+
+class TrainingStorageError(SimpleMLError):
+    """What is to be kept of a training cannot be written: the disk is full or read-only."""
+
+    code = "training_storage"
 
 
 class TrainingNotInstalledError(SimpleMLError):

@@ -38,7 +38,7 @@ LAYERS = {
 PLACES = {
     "flask": {"web"},
     "werkzeug": {"web"},
-    "pydantic": {"web"},
+    "pydantic": {"web", "jobs"},
     "prometheus_client": {"web"},
     "gunicorn": set[str](),
     "gevent": {"web"},

@@ -8,7 +8,12 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+# pydantic reads TypedDict from here before Python 3.12
+from typing_extensions import TypedDict
 
 LOG_LINES = 20
 MOST_SAMPLES = 12
@@ -17,6 +22,20 @@ _LOG_BYTES = 64 * 1024
 _SAMPLE = "sample temperature="
 _NOISE = re.compile(r"WARNING: All log messages before absl|[IW]\d{4} \d\d:")
 """What TensorFlow says of itself."""
+_EPOCH = re.compile(r"epoch=(\d{1,9})\b")
+_Number = Annotated[float, Field(allow_inf_nan=False)] | None
+
+
+class Status(TypedDict, total=False):
+    """How far a training is, by its own word."""
+
+    share: _Number
+    characters_per_second: _Number
+    loss: _Number
+    seconds_left: _Number
+
+
+_STATUS = TypeAdapter(Status)
 
 
 @dataclass(frozen=True)
@@ -55,13 +74,12 @@ class Log:
         return self.lines[-1].removeprefix("train.py: ") if self.lines else ""
 
 
-def read_status(path: Path) -> dict[str, Any]:
+def read_status(path: Path) -> Status:
     """What train.py said last of how far it is; empty before it says anything."""
     try:
-        status = json.loads(path.read_text(encoding="utf-8"))
+        return _STATUS.validate_json(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return status if isinstance(status, dict) else {}
 
 
 def read_curve(path: Path) -> list[Point]:
@@ -81,7 +99,7 @@ def read_curve(path: Path) -> list[Point]:
                         characters_per_second=float(row["characters_per_second"]),
                     )
                 )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
         pass
     every = math.ceil(len(points) / MOST_POINTS) or 1
     return points[::-1][::every][::-1]
@@ -101,8 +119,8 @@ def read_log(path: Path) -> Log:
     samples: list[Sample] = []
     epoch = 0
     for line in whole:
-        if line.startswith("epoch="):
-            epoch = int(line[6:].partition(" ")[0])
+        if found := _EPOCH.match(line):
+            epoch = int(found[1])
         if line.startswith(_SAMPLE):
             temperature, _, text = line.removeprefix(_SAMPLE).partition(" text=")
             try:

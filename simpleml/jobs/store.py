@@ -7,8 +7,8 @@
     lock          held by the process that trains
 
 Any worker may take, list and cancel trainings: every change is made under one lock, and every file
-is written beside its place, synced and renamed. Who runs them is simpleml.jobs.supervisor. Knows
-no HTTP.
+is written whole and synced with its folder. A damaged job.json costs that training alone: it
+counts as failed and can be deleted. Who runs them is simpleml.jobs.supervisor. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from simpleml.errors import (
     InvalidValueError,
     TrainingConflictError,
     TrainingNotFoundError,
+    TrainingStorageError,
 )
-from simpleml.files import sync_folder
+from simpleml.files import sync_folder, write_whole
 from simpleml.models.card import NAME_PATTERN, check_name
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
@@ -41,6 +44,7 @@ FOLDER = ".training"
 MOST_INTERRUPTIONS = 3
 """So often in a row, without an epoch between, a training is taken up again by itself."""
 _MARK = Path("training") / "made-here.json"
+_FACTS = "job.json"
 _STALE_SECONDS = 3600.0
 
 
@@ -48,8 +52,11 @@ _STALE_SECONDS = 3600.0
 class Job:
     """One training; times are seconds since 1970."""
 
+    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False)
+
     name: str
-    id: str
+    id: Annotated[str, Field(min_length=1)]
+    """Empty for one whose job.json is damaged."""
     state: State
     created: float
     queued: float
@@ -69,6 +76,14 @@ class Job:
     """In a row, without an epoch between."""
     epochs_then: int = 0
     """Epochs done at the last interruption."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether nothing is known of it but that it was there."""
+        return not self.id
+
+
+_JOB = TypeAdapter(Job)
 
 
 class JobStore:
@@ -97,14 +112,16 @@ class JobStore:
 
     def find(self, name: str) -> Job | None:
         """The training of that name, None if there is none."""
-        if not NAME_PATTERN.fullmatch(name):
+        folder = self.root / name
+        if not NAME_PATTERN.fullmatch(name) or not folder.is_dir():
             return None
         try:
-            values = json.loads((self.root / name / "job.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        known = {one.name for one in dataclasses.fields(Job)}
-        return Job(**{key: value for key, value in values.items() if key in known})
+            job = _JOB.validate_json((folder / _FACTS).read_bytes())
+            if job.name != name:
+                raise ValueError(f"it is the training {job.name}'s")
+        except (OSError, ValueError) as error:
+            return _damaged(folder, error)
+        return job
 
     def get(self, name: str) -> Job:
         """The training of that name.
@@ -151,7 +168,9 @@ class JobStore:
         """
         folder = self.model(job.name)
         try:
-            if folder.is_symlink() or json.loads((folder / _MARK).read_text())["id"] != job.id:
+            if job.damaged or folder.is_symlink():
+                return False
+            if json.loads((folder / _MARK).read_text())["id"] != job.id:
                 return False
             card = folder / f"{job.name}.json"
             if card.exists():
@@ -215,8 +234,8 @@ class JobStore:
             source=source,
         )
         with self._building() as building:
-            _write(building / f"{name}.txt", content)
-            _write(building / "job.json", _to_json(job))
+            write_whole(building / f"{name}.txt", content)
+            write_whole(building / _FACTS, _to_json(job))
             with self._alone():
                 self.check_free(name)
                 building.rename(self.root / name)
@@ -249,6 +268,8 @@ class JobStore:
         """
         with self._alone():
             job = self.get(name)
+            if job.damaged:
+                raise TrainingConflictError(job.error, param="name")
             if job.state not in ("failed", "cancelled", "interrupted"):
                 raise TrainingConflictError(
                     f"The training {name} is {job.state}: there is nothing to resume.",
@@ -286,6 +307,7 @@ class JobStore:
                     folder.rename(gone / "model")
                 self.folder(name).rename(gone / "job")
                 sync_folder(self.models_dir)
+                sync_folder(self.root)
             return had_model
 
     def claim(self, job: Job) -> None:
@@ -302,15 +324,15 @@ class JobStore:
             )
         with self._building() as building:
             (building / _MARK).parent.mkdir()
-            _write(building / _MARK, json.dumps({"id": job.id}).encode())
+            write_whole(building / _MARK, json.dumps({"id": job.id}).encode())
             building.rename(self.model(job.name))
             sync_folder(self.models_dir)
 
     def put(self, name: str, **changes: Any) -> Job | None:
-        """Change a training's fields; None if it is gone."""
+        """Change a training's fields; None if it is gone or damaged."""
         with self._alone():
             job = self.find(name)
-            return None if job is None else self._put(job, **changes)
+            return None if job is None or job.damaged else self._put(job, **changes)
 
     def interrupted(self, name: str, epochs: int) -> Job | None:
         """Note that its process ended with its server, after so many epochs.
@@ -319,7 +341,7 @@ class JobStore:
         """
         with self._alone():
             job = self.find(name)
-            if job is None:
+            if job is None or job.damaged:
                 return None
             times = 1 if epochs > job.epochs_then else job.interruptions + 1
             again = times <= MOST_INTERRUPTIONS and not job.cancel
@@ -359,33 +381,42 @@ class JobStore:
 
     def _put(self, job: Job, **changes: Any) -> Job:
         changed = dataclasses.replace(job, **changes)
-        folder = self.root / job.name
-        _write(folder / ".job.json.new", _to_json(changed))
-        (folder / ".job.json.new").rename(folder / "job.json")
+        write_whole(self.root / job.name / _FACTS, _to_json(changed))
         return changed
 
     @contextlib.contextmanager
     def _building(self) -> Iterator[Path]:
         """A folder that is renamed or removed."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = self.root / f".new-{secrets.token_hex(8)}"
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with _storage():
+            self.root.mkdir(parents=True, exist_ok=True)
+            folder = self.root / f".new-{secrets.token_hex(8)}"
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the lock of all changes; for instants only, and never while waiting."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self._open(self.root / ".changes") as file:
+        with _storage(), self._open(self.root / ".changes") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _open(self, path: Path) -> IO[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[None]:
+    """Say what the disk refuses in a sentence for the person who asked."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingStorageError(
+            f"The trainings cannot be written down: {error.strerror or error}."
+        ) from error
 
 
 def _try_lock(file: IO[str]) -> bool:
@@ -397,11 +428,29 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _to_json(job: Job) -> bytes:
-    return json.dumps(dataclasses.asdict(job), ensure_ascii=False, indent=1).encode()
+    return _JOB.dump_json(job, indent=1)
 
 
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _damaged(folder: Path, error: Exception) -> Job | None:
+    """What stands for a training of which job.json says nothing; None if it was just deleted."""
+    try:
+        changed = folder.stat().st_mtime
+    except OSError:
+        return None
+    why = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        why = ": ".join([*map(str, first["loc"]), first["msg"]])
+    elif isinstance(error, OSError):
+        why = error.strerror or why
+    return Job(
+        name=folder.name,
+        id="",
+        state="failed",
+        created=changed,
+        queued=changed,
+        options={},
+        characters=0,
+        sha256="",
+        error=f"What is known of this training, its {_FACTS}, is damaged ({why}): delete it.",
+    )

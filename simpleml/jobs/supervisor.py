@@ -22,6 +22,8 @@ from simpleml.jobs.store import Job, JobStore
 _log = logging.getLogger("simpleml")
 
 LOOK_EVERY = 0.5  # seconds
+MOST_PAUSE = 60.0
+"""Seconds between two looks when all of them fail."""
 STOP_SECONDS = 60.0
 """How long a training may take to save when it is asked to stop, before it is killed."""
 SAVED_POINT = "training/state.npz"  # as simpleml.training.trainer writes it
@@ -62,16 +64,28 @@ class Supervisor:
             self._thread.join(seconds)
 
     def _run(self) -> None:
+        failures = 0
         while not (self._stopping and self._child is None):
             self._wake.clear()
             try:
                 self._look()
+                if failures:
+                    _log.info("the trainings are looked after again")
+                failures = 0
             except Exception:
-                # Whatever it is must not end the loop: the next look may find it mended.
-                _log.exception("the trainings cannot be looked after")
-            self._wake.wait(LOOK_EVERY / 5 if self._asked_at else LOOK_EVERY)
+                # Whatever it is must not end the loop: a later look may find it mended.
+                failures += 1
+                if failures == 1:
+                    _log.exception("the trainings cannot be looked after; trying again")
+            self._wake.wait(self._pause(failures))
         if self._leading is not None:
             self._leading.close()
+
+    def _pause(self, failures: int) -> float:
+        """Seconds until the next look, after so many in a row that failed."""
+        if failures and not self._stopping:
+            return min(LOOK_EVERY * 2.0 ** min(failures, 16), MOST_PAUSE)
+        return LOOK_EVERY / 5 if self._asked_at else LOOK_EVERY
 
     def _look(self) -> None:
         if self._leading is None:
@@ -98,7 +112,8 @@ class Supervisor:
             self._child, self._asked_at = None, None
             return
         job = self._store.find(self._name)
-        if self._asked_at is None and (self._stopping or job is None or job.cancel):
+        unwanted = job is None or job.cancel or job.damaged
+        if self._asked_at is None and (self._stopping or unwanted):
             self._asked_at = time.monotonic()
             assert child.stdin is not None
             child.stdin.close()  # it stops when its standard input ends
@@ -147,9 +162,15 @@ class Supervisor:
                 if self._store.is_training(job.name):
                     return  # its process is still saving
                 self._interrupted(job)
-        waiting = [job for job in self._store.jobs() if job.state == "waiting"]
-        if waiting:
-            self._launch(waiting[0])
+        trouble: Exception | None = None
+        for job in self._store.jobs():
+            if job.state == "waiting" and self._child is None:
+                try:
+                    self._launch(job)
+                except Exception as error:  # the others need not wait for it
+                    trouble = error
+        if trouble is not None:
+            raise trouble
 
     def _launch(self, job: Job) -> None:
         store, name = self._store, job.name

@@ -43,8 +43,9 @@ ERRORS: dict[int, str] = {
     "the state for that: code `training_conflict`.",
     413: "The body or the seed is too large. Code `payload_too_large`.",
     429: "Too many requests wait already. Code `queue_full`.",
-    500: "The model's files are broken (code `model_broken`: which file, what is wrong), or "
-    "something failed in the server.",
+    500: "The model's files are broken (code `model_broken`: which file, what is wrong), a "
+    "training cannot be written to the disk (code `training_storage`), or something failed in the "
+    "server.",
     501: "The server's Python lacks what training needs. Code `training_not_installed`.",
     503: "The server is stopping. Code `stopping`.",
     504: "The time ran out before anything was generated. Code `deadline`.",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from models import write_model
 
-from simpleml.errors import InvalidValueError, TrainingConflictError, TrainingNotFoundError
+from simpleml.errors import (
+    InvalidValueError,
+    TrainingConflictError,
+    TrainingNotFoundError,
+    TrainingStorageError,
+)
 from simpleml.jobs.process import flags
 from simpleml.jobs.report import MOST_POINTS, read_curve, read_log, read_status
 from simpleml.jobs.store import MOST_INTERRUPTIONS, Job, JobStore
@@ -134,6 +142,113 @@ def test_one_of_several_leads_until_it_goes(store: JobStore) -> None:
     second.close()
 
 
+def good(name: str = "bad") -> dict[str, Any]:
+    """The job.json of a training."""
+    return {
+        "name": name, "id": "1", "state": "running", "created": 1.0, "queued": 1.0,
+        "options": {}, "characters": 3, "sha256": "0",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "EOF"),
+        (json.dumps(good())[:40], "EOF"),
+        ("[]", "object"),
+        ("null", "object"),
+        ("\0\0\0", "JSON"),
+        ('{"some": "thing"}', "name"),
+        (json.dumps({**good(), "queued": "now"}), "queued"),
+        (json.dumps({**good(), "queued": float("nan")}), "queued"),
+        (json.dumps({**good(), "state": "lost"}), "state"),
+        (json.dumps({**good(), "options": ["--layers"]}), "options"),
+        (json.dumps({**good(), "id": ""}), "id"),
+        (json.dumps(good("other")), "other"),
+        ("[" * 100_000, "JSON"),
+        (None, "No such file"),
+    ],
+)
+def test_a_damaged_training_costs_itself_alone(
+    store: JobStore, content: str | None, why: str
+) -> None:
+    store.create("bad", TEXT, {})
+    well = store.create("well", TEXT, {})
+    facts = store.folder("bad") / "job.json"
+    facts.unlink()
+    if content is not None:
+        facts.write_text(content)
+    bad = store.get("bad")
+    assert (bad.state, bad.damaged) == ("failed", True)
+    assert "damaged" in bad.error and why in bad.error
+    assert {job.name for job in store.jobs()} == {"bad", "well"}
+    assert store.place(well, store.jobs()) == 0
+    assert store.put("bad", state="done") is None
+    assert store.interrupted("bad", epochs=1) is None
+    for change in (store.resume, store.cancel):
+        with pytest.raises(TrainingConflictError):
+            change("bad")
+    with pytest.raises(TrainingConflictError, match="There is a training bad already"):
+        store.create("bad", TEXT, {})
+    write_model(store.models_dir, "bad", layers=1, units=8)
+    assert store.delete("bad") is False, "whose model it is cannot be told"
+    assert store.jobs() == [well]
+
+
+def test_fields_of_a_later_version_do_no_harm(store: JobStore) -> None:
+    job = store.create("a", TEXT, {})
+    facts = store.folder("a") / "job.json"
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "colour": "blue"}))
+    assert store.get("a") == job
+
+
+def test_a_folder_that_cannot_be_written_is_told(store: JobStore) -> None:
+    store.root.write_text("no folder")
+    assert store.jobs() == []
+    with pytest.raises(TrainingStorageError, match="cannot be written down: File exists"):
+        store.create("a", TEXT, {})
+
+
+def test_a_full_disk_is_told_and_changes_nothing(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = store.create("a", TEXT, {})
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for change in (lambda: store.create("b", TEXT, {}), lambda: store.cancel("a")):
+        with pytest.raises(TrainingStorageError, match="No space left"):
+            change()
+    assert store.jobs() == [job]
+    assert not list(store.root.rglob("*.new*"))
+
+
+def test_every_renamed_file_has_its_folder_synced(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("a", TEXT, {})
+    synced = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.cancel("a")
+    assert store.folder("a") in synced
+    store.create("b", TEXT, {})
+    assert store.root in synced
+    synced.clear()
+    store.claim(store.get("b"))
+    assert store.models_dir in synced
+    synced.clear()
+    store.delete("b")
+    assert {store.models_dir, store.root} <= set(synced)
+
+
 def test_options_become_arguments() -> None:
     options = {"layers": 2, "lower": True, "max_minutes": None, "epochs": 3, "level": "char"}
     assert flags(options) == ["--layers", "2", "--lower", "--epochs", "3", "--level", "char"]
@@ -168,3 +283,20 @@ def test_a_curve_is_thinned_out_and_ends_with_its_last_epoch(tmp_path: Path) -> 
     path.write_text("something else\n1\n")
     assert read_curve(path) == []
     assert read_status(path) == {}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"share": "half"}', '{"share": NaN}', '{"loss": []}']
+)
+def test_a_damaged_status_says_nothing(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "status.json"
+    path.write_text(content)
+    assert read_status(path) == {}
+
+
+def test_a_log_may_end_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    whole = 'epoch=12 step=10 loss=2\nsample temperature=0.5 text="a"\n'
+    for length in range(len(whole)):
+        path.write_text(whole[:length])
+        read_log(path)

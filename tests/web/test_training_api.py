@@ -219,6 +219,34 @@ def test_a_model_that_someone_put_there_is_neither_replaced_nor_deleted(
     assert client.get("/mine/g/a/3").status_code == 200
 
 
+@pytest.mark.parametrize("content", ["", '{"name": "ba', '{"colour": "blue"}', "[1, 2]"])
+def test_a_damaged_training_is_shown_as_failed_and_deleted(
+    make_client: Any, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / ".training" / "bad").mkdir(parents=True)
+    (tmp_path / ".training" / "bad" / "job.json").write_text(content)
+    client = make_client()
+    listed = client.get("/v1/train")
+    assert listed.status_code == 200
+    assert [(one["name"], one["state"]) for one in listed.json["trainings"]] == [("bad", "failed")]
+    answer = client.get("/v1/train/bad")
+    assert answer.status_code == 200 and "damaged" in answer.json["error"]
+    assert client.get("/v1/train/bad/events").text.startswith("data: {")
+    assert client.post("/v1/train/bad/resume").status_code == 409
+    deleted = client.delete("/v1/train/bad")
+    assert deleted.json == {"name": "bad", "model_deleted": False}
+    assert client.get("/v1/train").json["trainings"] == []
+
+
+def test_what_cannot_be_written_down_is_told(make_client: Any, tmp_path: Path) -> None:
+    client = make_client()
+    (tmp_path / ".training" / "a").mkdir(parents=True)
+    (tmp_path / ".training" / ".changes").mkdir()  # where the lock should be
+    answer = client.delete("/v1/train/a")
+    assert (answer.status_code, code(answer)) == (500, "training_storage")
+    assert "cannot be written down" in answer.json["error"]["message"]
+
+
 def test_what_is_missing_is_told_with_what_installs_it(make_client: Any) -> None:
     with pytest.raises(TrainingNotInstalledError, match=r"nowhere_at_all.*make train"):
         require_training(("json", "nowhere_at_all"))
