@@ -206,7 +206,7 @@ def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
     chosen["encoding"] = "utf-8"
     chosen["source"] = chosen["source"] or f"{entry.title}: {entry.source}"
     chosen["licence"] = entry.licence
-    return {"validation": entry.validation}
+    return dict(entry.options)
 
 
 def _train(

@@ -65,5 +65,5 @@ def entry(
         (file,),
         sha256,
         len(data),
-        validation,
+        {"validation": validation},
     )

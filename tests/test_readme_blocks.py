@@ -240,5 +240,5 @@ def _trains(command: str) -> dict[str, object]:
     given["corpus"] = given["corpus"] or given["text"].stem
     entry = CATALOGUE.get(given["corpus"])
     if entry:
-        given.setdefault("validation", entry.validation)
+        given = {**entry.options, **given}
     return {**given, "text": None}

@@ -6,8 +6,11 @@ sha256 and that of the text that is cut from it are part of the catalogue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from simpleml.corpora.eltec import ENGLISH, ENGLISH_NOVELS, FRENCH, FRENCH_NOVELS
 from simpleml.errors import CorpusError
 
 
@@ -42,13 +45,30 @@ class CatalogueEntry:
     sha256: str
     """Of the finished text in UTF-8."""
     characters: int
-    validation: str = "tail"
-    """How to hold out a part of it: train.py's --validation."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of train.py, by their names: those that are right for this text where none is given."""
+    held_out: tuple[str, ...] = ()
+    """Of a collection of novels: those that stand at the end, and measure."""
+    base: bool = False
+    """A model of it is one to begin others from."""
 
 
 def _gutenberg(number: int, title: str, commit: str, sha256: str, start: str, end: str) -> RawFile:
     return RawFile(f"GITenberg/{title}_{number}", commit, f"{number}-8.txt", sha256, start, end)
 
+
+def _eltec(collection: tuple[str, str], novels: str) -> tuple[RawFile, ...]:
+    lines = (line.split() for line in novels.split("\n") if line)
+    return tuple(RawFile(*collection, path, sha256) for path, sha256 in lines)
+
+
+BASE_OPTIONS: dict[str, Any] = {
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+    "dropout": 0.0,  # a text of 47 million characters is not learnt by heart
+    "weight_drop": 0.0,
+    "sample_every": 0,
+}
 
 CATALOGUE: dict[str, CatalogueEntry] = {
     entry.name: entry
@@ -148,10 +168,39 @@ CATALOGUE: dict[str, CatalogueEntry] = {
             sha256="6f8f5436ec14e3bd5ab7594489364aa411de07af666e7b738dfdf18203c0a66f",
             characters=2_513_817,
             # its last tenth is by other authors than the rest
-            validation="spread",
+            options={"validation": "spread"},
+        ),
+        CatalogueEntry(
+            name="francais",
+            title="97 French novels, 1840 to 1920 (ELTeC-fra), in the typographies people use",
+            source="French Novel Corpus (ELTeC-fra) 1.0.1, https://doi.org/10.5281/zenodo.4662433",
+            licence="public domain",
+            language="fr",
+            files=_eltec(FRENCH, FRENCH_NOVELS),
+            sha256="db409b233d15f44a01448f3f3587f9b3b3afb6f2aa584ffbcc9fe42ef8c0ad00",
+            characters=47_827_202,
+            options={"validation_fraction": 0.0356408, **BASE_OPTIONS},
+            held_out=(
+                "FRA01401_Fleuriot", "FRA01402_Fleuriot", "FRA01403_Fleuriot",
+                "FRA02301_Greville", "FRA02302_Greville", "FRA02303_Greville",
+            ),
+            base=True,
+        ),
+        CatalogueEntry(
+            name="english",
+            title="96 English novels, 1840 to 1920 (ELTeC-eng), in the typographies people use",
+            source="English Novel Corpus (ELTeC-eng) 1.0.1, https://doi.org/10.5281/zenodo.3533868",
+            licence="texts public domain, mark-up CC BY 4.0",
+            language="en",
+            files=_eltec(ENGLISH, ENGLISH_NOVELS),
+            sha256="d20cdabec60fec2b08bcfb3dbf5035f0828feddd369cb6c5680b8bf764614db3",
+            characters=62_011_016,
+            options={"validation_fraction": 0.0211924, **BASE_OPTIONS},
+            held_out=("ENG19080_Chesterton", "ENG19111_Hornung", "ENG19100_Forster"),
+            base=True,
         ),
     )
-}
+}  # fmt: skip
 
 
 def find(name: str) -> CatalogueEntry:

@@ -1,4 +1,4 @@
-"""The text of a corpus, cut from its raw files as they were published."""
+"""The text of a corpus, cut from its raw files as they were published: one way a publisher."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import re
 from collections.abc import Sequence
 
 from simpleml.corpora.catalogue import CatalogueEntry, RawFile
+from simpleml.corpora.novels import (
+    Novel,
+    mixed,
+    one_by_one,
+    plain_paragraphs,
+    tei_paragraphs,
+    without_rare,
+)
 from simpleml.errors import CorpusError
 
 
@@ -15,10 +23,30 @@ def cut(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
     Raises:
         CorpusError: a file does not hold what marks its beginning or end.
     """
+    if entry.held_out:
+        return _novels(entry, raw)
     if all(not one.start for one in entry.files):
         return "".join(data.decode("utf-8") for data in raw)
     parts = [_cut_gutenberg(one, data) for one, data in zip(entry.files, raw, strict=True)]
     return "\n\n\n".join(parts) + "\n"
+
+
+def _novels(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
+    """Those that are read, mixed and in many typographies; then those held out, one by one."""
+    novels = {}
+    for file, data in zip(entry.files, raw, strict=True):
+        name = file.path.rpartition("/")[2].partition(".")[0]
+        try:
+            found = (
+                tei_paragraphs(data)
+                if file.path.endswith(".xml")
+                else plain_paragraphs(data.decode("utf-8"))
+            )
+            novels[name] = Novel(name, entry.language, tuple(found))
+        except ValueError as error:
+            raise CorpusError(f"{file.path} is no novel of the collection: {error}") from None
+    held_out = [novels.pop(name) for name in entry.held_out]
+    return without_rare(mixed(list(novels.values())) + one_by_one(held_out))
 
 
 def _cut_gutenberg(file: RawFile, data: bytes) -> str:

@@ -53,10 +53,12 @@ def tei_paragraphs(document: bytes) -> Iterator[str]:
     """The paragraphs, headings and lines of verse of a TEI document's body, without its notes.
 
     Raises:
-        xml.etree.ElementTree.ParseError: it is no XML.
-        ValueError: it has no ``<body>``.
+        ValueError: it is no XML, or has no ``<body>``.
     """
-    body = ElementTree.fromstring(document).find(".//{*}body")
+    try:
+        body = ElementTree.fromstring(document).find(".//{*}body")
+    except ElementTree.ParseError as error:
+        raise ValueError(f"it is no XML: {error}") from None
     if body is None:
         raise ValueError("the document has no <body>")
     pieces: list[str] = []

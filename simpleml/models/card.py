@@ -59,6 +59,10 @@ class Card:
     """The text was put in lower case before training."""
     unknown_symbol: str | None = None
     """Stands for rare words in training; never generated."""
+    base: bool = False
+    """Other models may begin from this one."""
+    language: str | None = None
+    """Of the text, as in BCP 47; "fr", "en"."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Validation nats and bits per character in both modes and how they were held out."""
     corpus: dict[str, Any] = field(default_factory=dict)
@@ -89,7 +93,8 @@ class Card:
             if type(value) is not int or not 1 <= value <= 1_000_000:
                 raise ArtifactError(f"{key} is {value!r}, not a positive number")
         expected: dict[str, tuple[type, ...]] = {
-            "level": (str,), "stateful": (bool,), "lower": (bool,), "weights_sha256": (str,),
+            "level": (str,), "stateful": (bool,), "lower": (bool,), "base": (bool,),
+            "language": (str, type(None)), "weights_sha256": (str,),
             "metrics": (dict,), "corpus": (dict,), "training": (dict,), "notes": (dict,),
             "unknown_symbol": (str, type(None)),
         }  # fmt: skip

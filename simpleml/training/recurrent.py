@@ -193,6 +193,35 @@ def losses(scores: Tensor, targets: Tensor) -> Tensor:
     return ops.sparse_categorical_crossentropy(targets, scores, from_logits=True)
 
 
+def numpy_step(
+    parameters: Sequence[Array], shape: NetworkShape, tokens: Array, state: list[Array]
+) -> Array:
+    """Feed one symbol to each row in plain NumPy, changing ``state``; for what needs no backend.
+
+    Args:
+        tokens: (B,) indices.
+        state: 2L arrays (B, H).
+
+    Returns:
+        The logits, (B, V).
+    """
+    inputs: Array | None = None
+    for layer in range(shape.layers):
+        kernel, recurrent, bias = parameters[3 * layer : 3 * layer + 3]
+        projected = kernel[tokens] if inputs is None else inputs @ kernel
+        gates = projected + state[2 * layer] @ recurrent + bias  # (B, 4H)
+        i, f, j, o = np.split(gates, 4, axis=-1)
+        cell = _sigmoid(f) * state[2 * layer + 1] + _sigmoid(i) * np.tanh(j)
+        inputs = _sigmoid(o) * np.tanh(cell)  # (B, H)
+        state[2 * layer], state[2 * layer + 1] = inputs, cell
+    scores: Array = inputs @ parameters[-2] + parameters[-1]
+    return scores
+
+
+def _sigmoid(values: Array) -> Array:
+    return 0.5 * np.tanh(0.5 * values) + 0.5
+
+
 def to_network_weights(parameters: Sequence[Array], shape: NetworkShape) -> NetworkWeights:
     """Parameters (order of ``NetworkShape.parameter_names``) → TFLearn's layout, float32.
 

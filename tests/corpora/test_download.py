@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_no_text(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_an_unknown_name_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["get", "moby"]) == 1
-    assert "there are contes, shakespeare, sherlock" in capsys.readouterr().err
+    assert "there are contes, english, francais, shakespeare, sherlock" in capsys.readouterr().err
 
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
