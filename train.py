@@ -15,6 +15,7 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 DEFAULTS = TrainingOptions()
+UNEXPECTED = os.EX_SOFTWARE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,7 +71,10 @@ def parser() -> argparse.ArgumentParser:
         help="look at the text, measure this machine for a few seconds, advise; train nothing",
     )
     what.add_argument(
-        "--json", action="store_true", help="with --check: the answer as JSON, for programs"
+        "--json",
+        action="store_true",
+        help='with --check: the answer as JSON, for programs; {"error": …} with status 1 where the '
+        "text or an option is at fault, 70 where this program is",
     )
     what.add_argument(
         "--resume",
@@ -164,7 +169,10 @@ def _option(group: Any, flag: str, kind: type, help_text: str, **more: Any) -> N
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal."""
+    """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal.
+
+    Wrong usage ends with 2, and with --json what was not foreseen with 70.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     command_line = parser()
     chosen = vars(command_line.parse_args(arguments))
@@ -190,10 +198,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _train(chosen, name, options, given)
     except SimpleMLError as error:
         print(f"train.py: {error.message}", file=sys.stderr)
+        if chosen["json"]:
+            print(json.dumps({"error": {"code": error.code, "message": error.message}}))
         return 1
     except KeyboardInterrupt:
         print("\ntrain.py: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not chosen["json"]:
+            raise
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}"
+        print(json.dumps({"error": {"code": "unexpected", "message": message}}))
+        return UNEXPECTED
 
 
 def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -198,9 +198,13 @@ class SettingsError(SimpleMLError):
 class TrainingError(SimpleMLError):
     """A training cannot start or go on; nothing that existed was harmed."""
 
+    code = "training_refused"
+
 
 class CorpusError(TrainingError):
     """The text to train on cannot be used; the message says what is wrong and where."""
+
+    code = "bad_text"
 
 
 class CorpusUnavailableError(CorpusError):

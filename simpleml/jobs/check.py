@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from simpleml.errors import DeadlineError, InvalidValueError, QueueFullError, SimpleMLError
@@ -12,9 +14,13 @@ from simpleml.jobs import process
 from simpleml.jobs.report import read_log
 from simpleml.jobs.store import JobStore
 
+_log = logging.getLogger("simpleml")
+
 CHECK_SECONDS = 300.0
 """Measuring takes some ten seconds on a free machine, more beside a training."""
 RETRY_SECONDS = 10
+REFUSED = 1
+"""train.py's exit status where the text or an option is at fault."""
 
 
 def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -53,10 +59,20 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
                 child.wait()
                 if child.stdin is not None:
                     child.stdin.close()
-        if code == 0:
-            facts: dict[str, Any] = json.loads(said.read_text(encoding="utf-8"))
-            return facts
-        log = read_log(complaints)
-        if code == 1 and log.lines and log.lines[-1].startswith("train.py: "):
-            raise InvalidValueError(log.last, param="text")
-        raise SimpleMLError(f"The text could not be looked at: {log.last or f'status {code}'}")
+        return _facts(code, said.read_bytes(), complaints)
+
+
+def _facts(code: int, said: bytes, complaints: Path) -> dict[str, Any]:
+    """What its exit status and its JSON mean; its complaints are for the server's log alone."""
+    try:
+        answer = json.loads(said)
+        message = answer["error"]["message"] if code else ""
+    except (ValueError, KeyError, TypeError):
+        answer, message = None, ""
+    if code == 0 and isinstance(answer, dict):
+        return answer
+    if code == REFUSED and message:
+        raise InvalidValueError(message, param="text")
+    lines = "\n".join(read_log(complaints).lines)
+    _log.error("looking at a text ended with status %s\n%s", code, lines)
+    raise SimpleMLError(f"The text could not be looked at: {message or f'status {code}'}.")
