@@ -64,12 +64,12 @@ def samples(generator: SequenceGenerator, seed: str) -> list[dict[str, Any]]:
     ]
 
 
-def originality(generator: SequenceGenerator) -> dict[str, Any]:
+def originality(loader: ModelLoader, generator: SequenceGenerator) -> dict[str, Any]:
     """By temperature: how much of 20,000 characters stands in the corpus.
 
     The texts are those that ``python -m simpleml.originality NAME`` examines.
     """
-    index = generator.corpus_index()
+    index = loader.corpus_index(generator)
     found = {}
     for temperature in TEMPERATURES:
         text = generator.generate(EXAMINED, temperature, random_state=0)
@@ -108,11 +108,12 @@ def complete(name: str, given: argparse.Namespace) -> None:
     notes = card.setdefault("notes", {})
     if given.example:
         notes["examples"] = given.example
-    generator = ModelLoader(given.models_dir).load(name)
+    loader = ModelLoader(given.models_dir)
+    generator = loader.load(name)
     seed = notes["examples"][0]
     print(name, flush=True)
     notes["samples"] = samples(generator, seed)
-    notes["originality"] = originality(generator)
+    notes["originality"] = originality(loader, generator)
     write_whole(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simpleml.version import __version__
 
 _PLACES = {
-    "ModelLoader": "simpleml.generation.loader",
+    "ModelLoader": "simpleml.loader",
     "SequenceGenerator": "simpleml.generation.sequence_generator",
     "create_app": "simpleml.web.app",
     "SimpleMLError": "simpleml.errors",
@@ -24,8 +24,8 @@ __all__ = ["ModelLoader", "SequenceGenerator", "SimpleMLError", "__version__", "
 
 if TYPE_CHECKING:
     from simpleml.errors import SimpleMLError
-    from simpleml.generation.loader import ModelLoader
     from simpleml.generation.sequence_generator import SequenceGenerator
+    from simpleml.loader import ModelLoader
     from simpleml.web.app import create_app
 
 

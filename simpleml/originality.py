@@ -16,8 +16,8 @@ from pathlib import Path
 
 from simpleml.copying.index import PASSAGE, Originality, OriginalityIndex, Passage
 from simpleml.errors import SimpleMLError
-from simpleml.generation.loader import ModelLoader
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.loader import ModelLoader
 
 __all__ = ["PASSAGE", "Originality", "OriginalityIndex", "Passage", "main", "report"]
 
@@ -39,10 +39,12 @@ def report(text: str, found: Originality) -> str:
     )
 
 
-def _index_of(generator: SequenceGenerator, path: Path | None) -> OriginalityIndex:
+def _index_of(
+    loader: ModelLoader, generator: SequenceGenerator, path: Path | None
+) -> OriginalityIndex:
     """Of the text beside the model, or of the file that is named: it must be the same text."""
     if path is None:
-        return generator.corpus_index()
+        return loader.corpus_index(generator)
     card = generator.card
     return OriginalityIndex.load(
         path,
@@ -71,8 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
-        generator = ModelLoader(given.models_dir).load(given.model)
-        index = _index_of(generator, given.corpus)
+        loader = ModelLoader(given.models_dir)
+        generator = loader.load(given.model)
+        index = _index_of(loader, generator, given.corpus)
         if given.text is not None:
             text = given.text.read_text(encoding="utf-8")
             print(report(text, index.examine(text)))

@@ -1,9 +1,10 @@
-"""max_copy: which symbols would carry a verbatim run of the corpus on beyond so many characters.
+"""max_copy: a logits processor that keeps verbatim overlap with the corpus short.
 
-A guard goes along with one text. It keeps the places of the corpus where the text's end stands;
-each symbol leaves those that go on with it and drops the others, which costs next to nothing
-because there are hardly any. New places come from the index, which is asked only as often as a run
-of N characters cannot slip through: every N - PASSAGE + 1 symbols.
+A guard forbids the symbols that would carry a run on beyond so many characters. It goes along with
+one text and keeps the places of the corpus where the text's end stands; each symbol leaves those
+that go on with it and drops the others, which costs next to nothing because there are hardly any.
+New places come from the index, which is asked only as often as a run of N characters cannot slip
+through: every N - PASSAGE + 1 symbols.
 
 Pure: it knows nothing of networks or requests.
 """
@@ -11,7 +12,7 @@ Pure: it knows nothing of networks or requests.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,22 @@ from simpleml.errors import InvalidValueError
 from simpleml.models.vocabulary import Vocabulary
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
+_LARGEST = 2**31 - 1
 
 
-def check_max_copy(vocabulary: Vocabulary) -> None:
+def check_max_copy(most: int, vocabulary: Vocabulary) -> None:
     """Refuse what cannot be guarded.
 
     Raises:
-        InvalidValueError: the model writes words: one drawn word may go on with a copy and leave
-            it again, so that what a draw must not do is no set of symbols of a bearable size.
+        InvalidValueError: `most` is out of bounds, or the model writes words: one drawn word may go
+            on with a copy and leave it again, so that what a draw must not do is no set of symbols
+            of a bearable size.
     """
+    whole = isinstance(most, int | np.integer) and not isinstance(most, bool)
+    if not whole or not PASSAGE <= most <= _LARGEST:
+        raise InvalidValueError(
+            f"max_copy is {most!r}; it must be {PASSAGE} to {_LARGEST}", param="max_copy"
+        )
     if vocabulary.level != "char":
         raise InvalidValueError(
             "max_copy is for models that write characters; this one writes words",
@@ -37,8 +45,28 @@ def check_max_copy(vocabulary: Vocabulary) -> None:
         )
 
 
+def guards(
+    index: OriginalityIndex | None, most: int | None, vocabulary: Vocabulary
+) -> Callable[[Sequence[int]], list[CopyGuard]]:
+    """Makes the guard of a text from the indices of its seed; none where no max_copy is given.
+
+    Args:
+        index: of the corpus; needed with max_copy.
+        most: max_copy.
+
+    Raises:
+        InvalidValueError: see `check_max_copy`.
+    """
+    if most is None:
+        return lambda seed: []
+    if index is None:
+        raise ValueError("max_copy needs the index of the corpus")
+    check_max_copy(most, vocabulary)
+    return lambda seed: [CopyGuard(index, most, vocabulary, seed)]
+
+
 class CopyGuard:
-    """What one text may not go on with."""
+    """What one text may not go on with: a logits processor."""
 
     def __init__(
         self, index: OriginalityIndex, most: int, vocabulary: Vocabulary, seed: Sequence[int]
@@ -49,18 +77,15 @@ class CopyGuard:
             index: of the corpus.
             most: N, the characters that a run may have; at least PASSAGE.
             seed: indices of what stands before the text; its end counts as part of a run.
-
-        Raises:
-            InvalidValueError: see `check_max_copy`.
         """
-        check_max_copy(vocabulary)
         self._index = index
         self._codes = index.codes
         self._most = most
-        self._alphabet = [ord(symbol) for symbol in vocabulary.symbols]
-        self._symbols = {code: number for number, code in enumerate(self._alphabet)}
+        self._symbol_codes = [ord(symbol) for symbol in vocabulary.symbols]
+        self._symbols = {code: number for number, code in enumerate(self._symbol_codes)}
+        self._unknown = vocabulary.unknown_index  # never drawn, so never the way out
         self._recent: deque[int] = deque(
-            (self._alphabet[one] for one in seed[-most:] if one < len(self._alphabet)), maxlen=most
+            (self._symbol_codes[one] for one in seed[-most:] if one < len(vocabulary)), maxlen=most
         )
         # A run of N characters has N - PASSAGE + 1 stretches: one of them ends where it is asked.
         self._every = most - PASSAGE + 1
@@ -71,9 +96,26 @@ class CopyGuard:
         """Indices of the symbols that may not come next."""
         self._look()
 
-    def accept(self, symbol: int) -> None:
+    def process(self, log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """log p (V,) without the symbols that are forbidden.
+
+        Where every symbol that has a probability is forbidden, the first that is not is certain;
+        where all are, nothing is taken out.
+        """
+        if not len(self.forbidden):
+            return log_p
+        allowed = np.ones(len(log_p), bool)
+        allowed[self.forbidden] = False
+        if self._unknown is not None:
+            allowed[self._unknown] = False
+        masked = np.where(allowed, log_p, -np.inf)
+        if masked.max() == -np.inf and allowed.any():
+            masked[allowed.argmax()] = 0.0
+        return masked if allowed.any() else log_p
+
+    def accept(self, index: int) -> None:
         """Go on with a symbol that was drawn."""
-        code = self._alphabet[symbol]
+        code = self._symbol_codes[index]
         self._recent.append(code)
         self._due -= 1
         if self._due == 0:

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import DeadlineError, GenerationFailedError, SimpleMLError
+from simpleml.generation.logits_processors import ProcessorMaker, no_processors
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
 
@@ -148,7 +148,7 @@ def new_streams(
     *,
     each: int = 1,
     starts_blank: bool = False,
-    index: OriginalityIndex | None = None,
+    processors: ProcessorMaker = no_processors,
 ) -> tuple[list[TextStream], list[Sequence[int]]]:
     """`each` texts for each prompt, every one with a random state of its own.
 
@@ -156,10 +156,7 @@ def new_streams(
 
     Args:
         options: with a random_state.
-        index: of the corpus; needed with max_copy.
-
-    Raises:
-        InvalidValueError: max_copy with a model that writes words.
+        processors: makes those of each text.
     """
     if options.random_state is None:
         raise ValueError("the options carry no random_state")
@@ -175,7 +172,7 @@ def new_streams(
                     prompt,
                     rng,
                     starts_blank=starts_blank,
-                    index=index,
+                    processors=processors(prompt),
                 )
             )
             seeds.append(prompt)

@@ -15,10 +15,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from simpleml.copying.guard import check_max_copy
-from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError, InvalidValueError
 from simpleml.generation.batch import Batch
+from simpleml.generation.logits_processors import ProcessorMaker, no_processors
 from simpleml.generation.network import Precision, StepNetwork
 from simpleml.generation.text_stream import (
     GenerationOptions,
@@ -42,39 +41,41 @@ class SequenceGenerator:
         artifact: Artifact,
         precision: Precision = "float32",
         threads: int = 0,
-        corpus_index: Callable[[], OriginalityIndex] | None = None,
+        processors: Callable[[GenerationOptions], ProcessorMaker] | None = None,
     ) -> None:
         """Compile a model's network.
 
         Args:
             precision: "float32" (TFLearn's numbers) or "int8" (about three times faster).
             threads: native threads per step; 0 takes one per core.
-            corpus_index: gives the index of the text it was trained on, for max_copy.
+            processors: what the options ask for beyond sampling (max_copy).
         """
         self.name = artifact.name
         self.card: Card = artifact.card
         self.vocabulary: Vocabulary = artifact.vocabulary
         self.precision: Precision = precision
         self.network = StepNetwork(artifact.weights, precision, threads)
-        self._corpus_index = corpus_index
+        self._processors = processors
 
     def __repr__(self) -> str:
         card = self.card
         return f"<SequenceGenerator {self.name}: {card.layers}x{card.units}, {self.precision}>"
 
-    def corpus_index(self) -> OriginalityIndex:
-        """The index of the text that it was trained on; built at first use, seconds at most.
+    def processors(self, options: GenerationOptions) -> ProcessorMaker:
+        """Makes the logits processors of a text that is generated with these options.
 
         Raises:
-            CorpusUnavailableError: the text is not beside the models, is not the card's, or the
-                model was not loaded from a folder of models.
+            CorpusUnavailableError: max_copy without the text that the model was trained on.
+            InvalidValueError: max_copy is out of bounds, or the model writes words.
         """
-        if self._corpus_index is None:
+        if self._processors is not None:
+            return self._processors(options)
+        if options.max_copy is not None:
             raise CorpusUnavailableError(
                 f"The model {self.name} was not loaded from a models folder: the text it was "
                 "trained on is not known."
             )
-        return self._corpus_index()
+        return no_processors
 
     def window(self, stateful: bool | None = None) -> int | None:
         """W where `stateful` (None: as the card says) means windows, else None."""
@@ -193,7 +194,7 @@ class SequenceGenerator:
     def next_probabilities(
         self, seed: str | Sequence[str], stateful: bool | None = None
     ) -> Float32Array:
-        """The network's distribution over the symbol after a seed, (V,) in alphabet order.
+        """The network's distribution over the symbol after a seed, (V,) in vocabulary order.
 
         Raises:
             UnknownCharactersError: the seed holds symbols the model does not know.
@@ -226,12 +227,9 @@ class SequenceGenerator:
             generation_options(random_state=random_state)
             rng = np.random.RandomState(random_state)
         blank = not seed or (isinstance(seed, str) and seed[-1:].isspace())
-        index = None
-        if checked.max_copy is not None:
-            check_max_copy(self.vocabulary)
-            index = self.corpus_index()
+        processors = self.processors(checked)(indices)
         return indices, TextStream(
-            self.vocabulary, checked, indices, rng, starts_blank=blank, index=index
+            self.vocabulary, checked, indices, rng, starts_blank=blank, processors=processors
         )
 
     def _steps(self, indices: list[int], stream: TextStream) -> Iterator[TextStream]:

@@ -14,9 +14,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simpleml.copying.guard import CopyGuard
-from simpleml.copying.index import PASSAGE, OriginalityIndex
 from simpleml.errors import InvalidValueError
+from simpleml.generation.logits_processors import LogitsProcessor
 from simpleml.generation.sampling import (
     REPETITION_SPAN,
     Float64Array,
@@ -60,7 +59,8 @@ class GenerationOptions(SamplingOptions):
     logprobs: int | None = None
     """Report log p of each symbol and of this many likeliest ones (0 … 20)."""
     max_copy: int | None = None
-    """PASSAGE or more: no generated run of more characters stands verbatim in the corpus."""
+    """No generated run of more characters stands verbatim in the training text; a logits processor
+    sees to it, which also checks the number."""
 
     def __post_init__(self) -> None:
         _check_integer("size", self.size, 0, 2**53)
@@ -75,8 +75,6 @@ class GenerationOptions(SamplingOptions):
             _check_integer("random_state", self.random_state, 0, _LARGEST_STATE)
         if self.logprobs is not None:
             _check_integer("logprobs", self.logprobs, 0, 20)
-        if self.max_copy is not None:
-            _check_integer("max_copy", self.max_copy, PASSAGE, 2**31 - 1)
         if len(self.stop) > _MOST_STOPS:
             raise InvalidValueError(
                 f"stop has {len(self.stop)} strings; at most {_MOST_STOPS} are allowed",
@@ -127,19 +125,17 @@ class TextStream:
         rng: RandomSource,
         *,
         starts_blank: bool = True,
-        index: OriginalityIndex | None = None,
+        processors: Sequence[LogitsProcessor] = (),
     ) -> None:
         """Make the stream.
 
         Args:
-            seed: indices of what stands before the text (for repetition_penalty and max_copy).
+            seed: indices of what stands before the text (for repetition_penalty).
             rng: the source of every draw.
             starts_blank: nothing, or white space, stands before the text, so that a word needs no
                 separator before it.
-            index: of the corpus; needed with max_copy.
-
-        Raises:
-            InvalidValueError: max_copy with a model that writes words.
+            processors: what changes the distribution before each draw, in this order; max_copy
+                needs one.
         """
         self.vocabulary = vocabulary
         self.options = options
@@ -160,11 +156,9 @@ class TextStream:
         self._banned = vocabulary.unknown_index
         self._greedy = options.temperature == 0
         self._tracks = not options.plain
-        self._guard: CopyGuard | None = None
-        if options.max_copy is not None:
-            if index is None:
-                raise ValueError("max_copy needs the index of the corpus")
-            self._guard = CopyGuard(index, options.max_copy, vocabulary, seed)
+        self._processors = tuple(processors)
+        if options.max_copy is not None and not processors:
+            raise ValueError("max_copy needs its logits processor")
 
     def take(self) -> str:
         """What became final since the last call; safe to call while another thread accepts."""
@@ -180,12 +174,9 @@ class TextStream:
             log_p: (V,) the network's log-probabilities.
             distribution: (V,) what `with_temperature` makes of them, where the caller has it.
         """
-        if self._guard is not None:
-            index = self._choose_guarded(self._guard, log_p, distribution)
-        elif self._greedy and not self._tracks and self._banned is None:
-            index = int(log_p.argmax())
-        else:
-            index = self._choose(log_p, distribution)
+        index = self._choose(log_p, distribution)
+        for processor in self._processors:
+            processor.accept(index)
         self.last_symbol = index
         self.generated += 1
         if self._tracks:
@@ -210,6 +201,10 @@ class TextStream:
             log_p = log_p.copy()
             log_p[self._banned] = -np.inf
             distribution = None
+        for processor in self._processors:
+            processed = processor.process(log_p)
+            if processed is not log_p:
+                log_p, distribution = processed, None
         if self._tracks:
             log_p = penalised(log_p, self.options, self._recent, self._counts)
         if self._greedy:
@@ -219,27 +214,6 @@ class TextStream:
             if self._tracks:
                 distribution = truncated(distribution, self.options)
         return int(self._rng.multinomial(1, distribution).argmax())
-
-    def _choose_guarded(
-        self, guard: CopyGuard, log_p: Float64Array, distribution: Float64Array | None
-    ) -> int:
-        """Draw what does not carry a copy on too far. Where every symbol that has a probability
-        is forbidden, the first that is not forbidden; where all are, one as if none was."""
-        index: int | None = None
-        if len(guard.forbidden):
-            allowed = np.ones(len(log_p), bool)
-            allowed[guard.forbidden] = False
-            if self._banned is not None:
-                allowed[self._banned] = False
-            masked = np.where(allowed, log_p, -np.inf)
-            if masked.max() > -np.inf:
-                index = self._choose(masked, None)
-            elif allowed.any():
-                index = int(allowed.argmax())
-        if index is None:
-            index = self._choose(log_p, distribution)
-        guard.accept(index)
-        return index
 
     def _note_logprobs(self, index: int, log_p: Float64Array, count: int) -> None:
         symbols = self.vocabulary.symbols

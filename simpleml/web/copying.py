@@ -27,7 +27,7 @@ def needed_index(
         InvalidValueError: max_copy with a model that writes words.
     """
     if asked.max_copy is not None:
-        check_max_copy(generator.vocabulary)
+        check_max_copy(asked.max_copy, generator.vocabulary)
         return service.corpus_index(generator, "max_copy")
     if asked.originality:
         return service.corpus_index(generator, "originality")

@@ -16,6 +16,7 @@ from types import TracebackType
 import gevent
 from gevent.util import wrap_errors
 
+from simpleml.copying.guard import guards
 from simpleml.copying.index import Originality, OriginalityIndex
 from simpleml.errors import (
     InvalidValueError,
@@ -24,10 +25,10 @@ from simpleml.errors import (
     UnknownCharactersError,
 )
 from simpleml.generation.engine import Engine
-from simpleml.generation.loader import ModelLoader
 from simpleml.generation.request import Generation, new_streams
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.loader import ModelLoader
 from simpleml.models.vocabulary import EncodedSeed, OnUnknown
 from simpleml.settings import Settings
 from simpleml.web.wakeup import Wakeup
@@ -81,11 +82,11 @@ class Service:
                 `param`.
         """
         # An error that leaves a function in gevent's pool is printed with its traceback.
-        load = wrap_errors(SimpleMLError, generator.corpus_index)
+        load = wrap_errors(SimpleMLError, self.loader.corpus_index)
         try:
             index = self.loader.indexes.kept(generator.name, generator.card)
             found: OriginalityIndex | SimpleMLError = (
-                gevent.get_hub().threadpool.apply(load) if index is None else index
+                gevent.get_hub().threadpool.apply(load, (generator,)) if index is None else index
             )
             if isinstance(found, SimpleMLError):
                 raise found
@@ -157,6 +158,7 @@ class Service:
         if options.random_state is None:
             options = replace(options, random_state=secrets.randbelow(2**32))
         blanks = [starts_blank] * len(prompts) if isinstance(starts_blank, bool) else starts_blank
+        processors = guards(index, options.max_copy, generator.vocabulary)
         streams: list[TextStream] = []
         seeds: list[Sequence[int]] = []
         for prompt, blank in zip(prompts, blanks, strict=True):
@@ -168,7 +170,7 @@ class Service:
                 replace(options, random_state=state),
                 each=each,
                 starts_blank=blank,
-                index=index,
+                processors=processors,
             )
             streams += texts
             seeds += starts

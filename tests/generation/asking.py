@@ -8,6 +8,7 @@ from typing import Any
 from waiting import wait_until
 
 from simpleml import SequenceGenerator
+from simpleml.copying.guard import guards
 from simpleml.copying.index import OriginalityIndex
 from simpleml.generation.engine import Engine
 from simpleml.generation.request import new_streams
@@ -37,7 +38,7 @@ class Asked:
             GenerationOptions(**options),
             each=each,
             starts_blank=not seed,
-            index=index,
+            processors=guards(index, options.get("max_copy"), generator.vocabulary),
         )
         self.told = 0
         self.over = threading.Event()

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from models import WORDS, pair_weights, write_model
 
 from simpleml import ModelLoader, SequenceGenerator
-from simpleml.copying.guard import CopyGuard
+from simpleml.copying.guard import CopyGuard, guards
 from simpleml.copying.index import PASSAGE, OriginalityIndex
 from simpleml.errors import CorpusUnavailableError, InvalidValueError
 from simpleml.generation.engine import Engine
-from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.generation.text_stream import GenerationOptions, RandomSource, TextStream
 from simpleml.models.vocabulary import Vocabulary
 
 CIRCLE = "abcdefghijklmnopqrstuvwxyz .,;" * 12
@@ -35,6 +35,18 @@ def learnt(folder: Path, text: str, name: str = "tales", **described: Any) -> Se
         stateful=True, **described,
     )  # fmt: skip
     return ModelLoader(folder).load(name)
+
+
+def guarded(
+    vocabulary: Vocabulary,
+    options: GenerationOptions,
+    seed: Sequence[int],
+    rng: RandomSource,
+    index: OriginalityIndex,
+) -> TextStream:
+    """A text that the guard goes along with."""
+    processors = guards(index, options.max_copy, vocabulary)(seed)
+    return TextStream(vocabulary, options, seed, rng, processors=processors)
 
 
 def longest_run(corpus: str, seed: str, text: str) -> int:
@@ -96,12 +108,12 @@ def test_it_agrees_with_looking_at_every_stretch(data: st.DataObject) -> None:
     seed = data.draw(st.sampled_from(["", corpus[:cut], corpus[cut:], "b" * 30]))
     vocabulary = Vocabulary.of(alphabet + "b")
     seed = "".join(one for one in seed if one in vocabulary.index)
-    stream = TextStream(
+    stream = guarded(
         vocabulary,
         GenerationOptions(size=120, temperature=1.0, max_copy=most),
         vocabulary.encode(seed).indices,
         _Follows(data.draw(st.lists(st.integers(0, 2), max_size=30))),
-        index=OriginalityIndex.build(corpus),
+        OriginalityIndex.build(corpus),
     )
     text = seed
     while stream.finish_reason is None:
@@ -119,12 +131,12 @@ def test_it_agrees_with_looking_at_every_stretch(data: st.DataObject) -> None:
 
 def test_where_all_symbols_go_on_with_a_copy_one_is_drawn_all_the_same() -> None:
     index = OriginalityIndex.build("a" * 40 + "b" + "a" * 40)
-    stream = TextStream(
+    stream = guarded(
         Vocabulary.of("ab"),
         GenerationOptions(size=30, temperature=0, max_copy=25),
         [0] * 25,
         np.random.RandomState(0),
-        index=index,
+        index,
     )
     while stream.finish_reason is None:
         stream.accept(np.log([0.9, 0.1]))
@@ -134,12 +146,12 @@ def test_where_all_symbols_go_on_with_a_copy_one_is_drawn_all_the_same() -> None
 def test_where_what_is_allowed_has_no_probability_the_first_allowed_symbol_is_taken() -> None:
     vocabulary = Vocabulary.of("abc")
     for temperature in (0.0, 1.0):
-        stream = TextStream(
+        stream = guarded(
             vocabulary,
             GenerationOptions(size=1, temperature=temperature, max_copy=20),
             [0] * 20,
             np.random.RandomState(0),
-            index=OriginalityIndex.build("a" * 40),
+            OriginalityIndex.build("a" * 40),
         )
         with np.errstate(divide="ignore"):
             stream.accept(np.log([1.0, 0.0, 0.0]))
@@ -148,12 +160,12 @@ def test_where_what_is_allowed_has_no_probability_the_first_allowed_symbol_is_ta
 
 def test_the_symbol_for_unknown_words_is_not_drawn_instead() -> None:
     vocabulary = Vocabulary.of("abc", unknown_symbol="b")
-    stream = TextStream(
+    stream = guarded(
         vocabulary,
         GenerationOptions(size=1, temperature=0, max_copy=20),
         [0] * 20,
         np.random.RandomState(0),
-        index=OriginalityIndex.build("a" * 40),
+        OriginalityIndex.build("a" * 40),
     )
     with np.errstate(divide="ignore"):
         stream.accept(np.log([1.0, 0.0, 0.0]))
@@ -162,7 +174,7 @@ def test_the_symbol_for_unknown_words_is_not_drawn_instead() -> None:
 
 def test_the_text_is_the_same_alone_and_in_a_batch(tmp_path: Path) -> None:
     model = learnt(tmp_path, CIRCLE)
-    index = model.corpus_index()
+    index = ModelLoader(tmp_path).corpus_index(model)
     engine = Engine()
     alone = [
         model.generate(150, 0.8, CIRCLE[:30], random_state=k, max_copy=30)[30:] for k in range(4)

@@ -42,8 +42,8 @@ def test_it_is_read_once_while_nothing_changes(tmp_path: Path, reads: list[str])
     loader = ModelLoader(tmp_path)
     tales = loader.load("tales")
     assert loader.indexes.kept("tales", tales.card) is None
-    index = tales.corpus_index()
-    assert tales.corpus_index() is index
+    index = loader.corpus_index(tales)
+    assert loader.corpus_index(tales) is index
     assert loader.indexes.kept("tales", tales.card) is index
     assert reads == ["tales.txt"]
 
@@ -56,16 +56,16 @@ def test_an_edited_text_is_refused_and_one_put_back_is_taken(
     write_model(tmp_path, "tales", corpus={"sha256": sum_of(TEXT)})
     loader = ModelLoader(tmp_path)
     tales = loader.load("tales")
-    tales.corpus_index()
+    loader.corpus_index(tales)
     assert loader.has_corpus("tales")
     path.write_text(TEXT + "and more")
     for _ in range(3):
         with pytest.raises(CorpusUnavailableError, match=r"tales\.txt is not the text") as refused:
-            tales.corpus_index()
+            loader.corpus_index(tales)
         assert refused.value.code == "corpus_unavailable"
     assert not loader.has_corpus("tales")
     path.write_text(TEXT)
-    tales.corpus_index()
+    loader.corpus_index(tales)
     assert loader.has_corpus("tales")
     assert len(reads) == 3
 
@@ -76,11 +76,11 @@ def test_a_text_that_goes_is_missed_at_once(tmp_path: Path) -> None:
     write_model(tmp_path, "tales")
     loader = ModelLoader(tmp_path)
     tales = loader.load("tales")
-    tales.corpus_index()
+    loader.corpus_index(tales)
     path.unlink()
     assert not loader.has_corpus("tales")
     with pytest.raises(CorpusUnavailableError, match="not beside the models"):
-        tales.corpus_index()
+        loader.corpus_index(tales)
 
 
 def test_another_card_has_its_own_index(tmp_path: Path) -> None:
@@ -88,9 +88,9 @@ def test_another_card_has_its_own_index(tmp_path: Path) -> None:
     (tmp_path / "others.txt").write_text(TEXT.upper())
     write_model(tmp_path, "tales", corpus={"file": "tales.txt"})
     loader = ModelLoader(tmp_path)
-    before = loader.load("tales").corpus_index()
+    before = loader.corpus_index(loader.load("tales"))
     write_model(tmp_path, "tales", corpus={"file": "others.txt"})
-    after = loader.load("tales").corpus_index()
+    after = loader.corpus_index(loader.load("tales"))
     assert before.examine(TEXT).copied_share == after.examine(TEXT.upper()).copied_share == 1.0
     assert after.examine(TEXT).copied == 0
 
@@ -111,7 +111,7 @@ def test_only_so_many_are_kept(tmp_path: Path, reads: list[str]) -> None:
         (tmp_path / f"{name}.txt").write_text(TEXT)
         write_model(tmp_path, name)
         os.utime(tmp_path / f"{name}.txt", ns=(0, 0))
-        loader.load(name).corpus_index()
+        loader.corpus_index(loader.load(name))
     assert reads == ["one.txt", "two.txt", "three.txt", "one.txt"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from models import change_card, write_model
 from waiting import wait_until
 
-import simpleml.generation.loader as loader_module
+import simpleml.loader as loader_module
 from simpleml import ModelLoader
 from simpleml.errors import InvalidValueError, ModelBrokenError, ModelNotFoundError
 

@@ -1,7 +1,8 @@
 """ModelLoader: a model's name → its SequenceGenerator, cached, reloaded when its files change.
 
-It lives beside SequenceGenerator because it makes them; what lies in the folders is the business
-of simpleml.models. Works under plain threads and under gevent's patched ones.
+Here generation meets what it does not know: the files (simpleml.models) and the text that a model
+was trained on (simpleml.copying), which max_copy needs. Works under plain threads and under
+gevent's patched ones.
 """
 
 from __future__ import annotations
@@ -16,11 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from simpleml.copying.cache import CorpusIndexes
+from simpleml.copying.guard import check_max_copy, guards
+from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import ArtifactError, ModelBrokenError, ModelNotFoundError
+from simpleml.generation.logits_processors import ProcessorMaker, no_processors
 from simpleml.generation.network import Precision
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.text_stream import GenerationOptions
 from simpleml.models.artifact import ArtifactPaths, broken, find_artifact, read_artifact, read_card
 from simpleml.models.card import NAME_PATTERN, RESERVED_NAMES, Card
+from simpleml.models.vocabulary import Vocabulary
 from simpleml.native import new_lock
 
 MOST_LOADED = 8
@@ -105,6 +111,14 @@ class ModelLoader:
         except (ModelNotFoundError, ModelBrokenError):
             return False
         return self.indexes.has(name, card.corpus if card else {})
+
+    def corpus_index(self, generator: SequenceGenerator) -> OriginalityIndex:
+        """The index of the text that a model was trained on; built at first use, seconds at most.
+
+        Raises:
+            CorpusUnavailableError: the text is not beside the models, or is not the card's.
+        """
+        return self.indexes.load(generator.name, generator.card)
 
     def load(self, name: str) -> SequenceGenerator:
         """The model of that name: the same object until its files change.
@@ -194,11 +208,25 @@ class ModelLoader:
                 raise broken(name, error) from None
             if _signature(paths) == before or attempt + 1 == _READ_ATTEMPTS:
                 break
-        index = partial(self.indexes.load, name, artifact.card)
-        generator = SequenceGenerator(artifact, self.precision, self.threads, index)
+        processors = partial(_processors, self.indexes, name, artifact.card, artifact.vocabulary)
+        generator = SequenceGenerator(artifact, self.precision, self.threads, processors)
         del artifact
         _return_memory()
         return before, generator
+
+
+def _processors(
+    indexes: CorpusIndexes,
+    name: str,
+    card: Card,
+    vocabulary: Vocabulary,
+    options: GenerationOptions,
+) -> ProcessorMaker:
+    """What SequenceGenerator takes, once the model's side of it is given."""
+    if options.max_copy is None:
+        return no_processors
+    check_max_copy(options.max_copy, vocabulary)
+    return guards(indexes.load(name, card), options.max_copy, vocabulary)
 
 
 def _folder_state(models_dir: Path, name: str) -> tuple[int, int, int] | None:
