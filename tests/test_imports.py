@@ -31,7 +31,7 @@ LAYERS = {
     "loader": {"errors", "native", "models", "copying", "generation"},
     "corpora": {"errors", "files", "commands"},
     "training": {"errors", "files", "models", "generation", "version"},
-    "jobs": {"errors", "files", "models"},
+    "jobs": {"errors", "files", "models", "commands"},
     "web": {
         "errors", "settings", "native", "models", "copying", "generation", "loader", "jobs",
         "version",

@@ -18,7 +18,6 @@ one of the thousand characters shown falls to the other side of a draw is as lik
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -29,12 +28,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from readme import LANGUAGES, ROOT, Block, read
 from servers import GunicornServer
 
+from simpleml.commands.train import parser
 from simpleml.corpora import CATALOGUE
 from simpleml.settings import Settings
 from simpleml.training.options import TrainingOptions
@@ -192,7 +191,7 @@ def holds_make(command: str, checkout: Path) -> None:
 
 def holds_training(command: str, checkout: Path) -> None:
     """train.py reads the command, finds its values right and knows the corpus; trains nothing."""
-    given = vars(_train().parser().parse_args(shlex.split(command)[2:]))
+    given = vars(parser().parse_args(shlex.split(command)[2:]))
     names = {field.name for field in fields(TrainingOptions)}
     TrainingOptions(**{name: given[name] for name in given if name in names}).checked()
     assert given["corpus"] in {None, *CATALOGUE}
@@ -205,14 +204,6 @@ def makes_games(command: str, checkout: Path) -> None:
     run(["bash", "-c", command], checkout)
     text = (checkout / "tetris.txt").read_text("utf-8")
     assert text.count("\n") == GAMES and set(text) == set("UDLR\n")
-
-
-def _train() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    assert spec is not None and spec.loader is not None
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
-    return train
 
 
 RULES: list[tuple[str, Callable[[str, Path], None]]] = [
@@ -236,7 +227,7 @@ def test_the_command_that_makes_a_model_anew_is_its_card_s(card: Path) -> None:
 
 def _trains(command: str) -> dict[str, object]:
     """What a command trains on and how; a text of a corpus is that corpus."""
-    given = vars(_train().parser().parse_args(shlex.split(command)[2:]))
+    given = vars(parser().parse_args(shlex.split(command)[2:]))
     given["corpus"] = given["corpus"] or given["text"].stem
     entry = CATALOGUE.get(given["corpus"])
     if entry:

@@ -1,10 +1,10 @@
 """The process that trains for a server: lowly, and gone when its server is.
 
-    python -P -m simpleml.jobs.child LOCK train.py TEXT --name NAME …
+    python -P -m simpleml.jobs.child LOCK TEXT --name NAME …
 
-It takes the lowest priority, holds LOCK ("-" for none) as long as it lives, and runs the program
-in itself. Standard input is its line to the server: when that ends, because the server closes it
-or is no more, it stops as if SIGTERM had come, and train.py saves a point to go on from.
+It takes the lowest priority, holds LOCK ("-" for none) as long as it lives, and runs train.py's
+command line in itself. Standard input is its line to the server: when that ends, because the
+server closes it or is no more, it stops as if SIGTERM had come: a point to go on from is saved.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import runpy
 import signal
 import sys
 import threading
@@ -20,14 +19,15 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Become the program of these arguments. Raises SystemExit: with its status."""
-    lock, program, *rest = arguments
+    """Train with the arguments after the first. Raises SystemExit: with train.py's status."""
+    lock, *rest = arguments
     take_lowest_priority()
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     if lock != "-":
         _hold(lock)
-    sys.argv = [program, *rest]
-    runpy.run_path(program, run_name="__main__")
+    from simpleml.commands.train import main as train
+
+    sys.exit(train(rest))
 
 
 def take_lowest_priority() -> None:

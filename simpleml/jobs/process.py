@@ -13,7 +13,6 @@ from typing import IO, Any
 from simpleml.errors import TrainingNotInstalledError
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "train.py"
 NEEDED = ("tensorflow", "keras", "tflearn")
 
 
@@ -28,11 +27,6 @@ def require_training(needed: Sequence[str] = NEEDED) -> None:
         raise TrainingNotInstalledError(
             f"This server can generate but not train: {', '.join(missing)} not installed. "
             "`make train` installs what training needs; the server need not be restarted."
-        )
-    if not PROGRAM.exists():
-        raise TrainingNotInstalledError(
-            "This server can generate but not train: train.py does not lie beside its package. "
-            "Start it from a copy of the whole repository."
         )
 
 
@@ -53,7 +47,7 @@ def start(
     return subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "simpleml.jobs.child"),
-            *("-" if lock is None else str(lock), str(PROGRAM), *arguments),
+            *("-" if lock is None else str(lock), *arguments),
         ],
         cwd=folder,
         env=_environment(),

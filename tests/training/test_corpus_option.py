@@ -11,7 +11,6 @@ from mirror import TEXT, Mirror, entry
 
 from simpleml.corpora import CATALOGUE
 
-ROOT = Path(__file__).resolve().parents[2]
 SHORT = TEXT[:13_800]
 SMALL = [
     "--layers", "1", "--units", "8", "--epochs", "1", "--batch-size", "64", "--steps", "32",
@@ -21,8 +20,7 @@ SMALL = [
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """train.py can be imported, and the folder of the models is this test's."""
-    monkeypatch.syspath_prepend(str(ROOT))
+    """The folder of the models is this test's."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -37,7 +35,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
 
 
 def train(*arguments: str) -> int:
-    import train
+    from simpleml.commands import train
 
     return train.main(list(arguments))
 
@@ -87,7 +85,10 @@ def test_check_looks_at_the_corpus(mirror: Mirror, capsys: pytest.CaptureFixture
 
 def test_an_unknown_name_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--corpus", "moby") == 1
-    assert "no corpus 'moby'; there are contes, english, francais, shakespeare, sherlock" in capsys.readouterr().err
+    assert (
+        "no corpus 'moby'; there are contes, english, francais, shakespeare, sherlock"
+        in capsys.readouterr().err
+    )
     assert not Path("ML").exists()
 
 

@@ -201,9 +201,8 @@ def test_what_cannot_be_trained_is_said_at_once(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.chdir(tmp_path)
-    import train
+    from simpleml.commands import train
 
     path = tmp_path / "text.txt"
     if content is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
+from simpleml.commands.train import parser
 from simpleml.training.options import TrainingOptions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,13 +16,9 @@ ROWS = dict(re.findall(r"^\| `(--[a-z-]+)` \|([^|]*)\|", TEXT, flags=re.MULTILIN
 
 
 def flags() -> list[str]:
-    spec = importlib.util.spec_from_file_location("train", ROOT / "train.py")
-    assert spec is not None and spec.loader is not None
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
     return [
         action.option_strings[-1]
-        for action in train.parser()._actions
+        for action in parser()._actions
         if action.option_strings and action.dest != "help"
     ]
 

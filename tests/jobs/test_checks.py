@@ -16,14 +16,11 @@ from simpleml.jobs.check import check
 from simpleml.jobs.store import JobStore
 from simpleml.training.check import report
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """train.py as a module."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    import train
+def train() -> Any:
+    """The command's module."""
+    from simpleml.commands import train
 
     return train
 

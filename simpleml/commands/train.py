@@ -1,0 +1,267 @@
+"""`simpleml train TEXT` and `python train.py TEXT`: train a network on a text.
+
+``--corpus sherlock`` instead of a file fetches one of the catalogue's texts first.
+
+It leaves ML/NAME/ with a TFLearn checkpoint, the vocabulary and a card. ``--help`` lists what can
+be set; ``--check`` says in seconds how long it would take and whether the text is enough.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from simpleml import corpora
+from simpleml.commands.corpora import progress_line
+from simpleml.errors import SimpleMLError
+from simpleml.training.options import LEVELS, PRECISIONS, RECIPES, TrainingOptions
+
+DEFAULTS = TrainingOptions()
+UNEXPECTED = os.EX_SOFTWARE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description=(
+            "Train an LSTM network on a text and write ML/NAME/, which the server serves at once "
+            "and TFLearn loads. Options left out are chosen for the text."
+        ),
+        epilog=(
+            "KERAS_BACKEND=tensorflow (default), jax or torch chooses what it runs on. Ctrl-C "
+            "stops it safely; the same command with --resume goes on."
+        ),
+    )
+    parser.add_argument("text", type=Path, nargs="?", help="the text to learn from (a file)")
+    parser.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help=f"instead of a file: {', '.join(corpora.CATALOGUE)}; fetched into ML/NAME.txt if it "
+        "is not there (python -m simpleml.corpora list)",
+    )
+    parser.add_argument(
+        "--base-url",
+        default=corpora.BASE_URL,
+        help="with --corpus: a mirror of the repositories that the texts come from",
+    )
+    parser.add_argument("--name", help="name of the model, as in /NAME; default: the text's name")
+    parser.add_argument(
+        "--models-dir", type=Path, default=Path("ML"), help="folder of the models (default ML)"
+    )
+    parser.add_argument("--encoding", default="utf-8", help="of the text file (default utf-8)")
+    parser.add_argument("--source", help="where the text comes from, for the model's card")
+
+    what = parser.add_argument_group("what to do instead of training anew")
+    what.add_argument(
+        "--check",
+        action="store_true",
+        help="look at the text, measure this machine for a few seconds, advise; train nothing",
+    )
+    what.add_argument(
+        "--json",
+        action="store_true",
+        help='with --check: the answer as JSON, for programs; {"error": …} with status 1 where the '
+        "text or an option is at fault, 70 where this program is",
+    )
+    what.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the last saved point; the options are those of the run's beginning",
+    )
+    what.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing model of that name (it stands until the first epoch's end)",
+    )
+    what.add_argument(
+        "--export-only",
+        action="store_true",
+        help="write the model from the last saved point as it is, training nothing",
+    )
+
+    size = parser.add_argument_group("the network")
+    _option(size, "--layers", int, "LSTM layers")
+    _option(size, "--units", int, "units of each layer")
+    _option(size, "--seq-maxlen", int, "symbols that window mode looks back, as in TFLearn")
+
+    text = parser.add_argument_group("the text")
+    _option(text, "--level", str, "symbols: characters, or words", choices=LEVELS)
+    _option(text, "--max-words", int, "words kept with --level word; rarer ones become unknown")
+    text.add_argument(
+        "--lower",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="put the text in lower case: fewer symbols, for short texts",
+    )
+    _option(
+        text,
+        "--validation",
+        str,
+        "what is held out: the end, or blocks spread over a text of several parts",
+        choices=("tail", "spread"),
+    )
+    _option(text, "--validation-fraction", float, "share of the text that is held out")
+
+    run = parser.add_argument_group("the run")
+    _option(
+        run,
+        "--recipe",
+        str,
+        "stateful: every symbol is a target, state carried on; windows: TFLearn's own recipe",
+        choices=RECIPES,
+    )
+    _option(run, "--epochs", int, "passes over the text; by default from its size")
+    _option(
+        run,
+        "--max-minutes",
+        float,
+        "minutes the whole run may take; the learning rate's decay is made to fit",
+    )
+    _option(
+        run,
+        "--patience",
+        int,
+        "epochs without improvement, in the run's second half, before it stops",
+    )
+    _option(run, "--batch-size", int, "rows of a batch; by default from the text's size")
+    _option(run, "--steps", int, "time steps of a chunk (stateful recipe)")
+    _option(run, "--redun-step", int, "symbols between two windows (windows recipe)")
+    _option(run, "--learning-rate", float, "its peak; 0.002, with the windows recipe 0.001")
+    _option(run, "--dropout", float, "share of outputs dropped; 0.35, windows recipe 0.5")
+    _option(run, "--weight-drop", float, "share of recurrent weights dropped; 0.1, windows 0")
+    _option(run, "--weight-decay", float, "AdamW's, on the matrices")
+    _option(run, "--reset", float, "share of rows that begin a chunk from the zero state")
+    _option(run, "--precision", str, "auto: bfloat16 where the machine has it", choices=PRECISIONS)
+    _option(run, "--random-state", int, "the same number gives the same run on the same machine")
+
+    show = parser.add_argument_group("what it shows")
+    _option(show, "--sample-every", int, "epochs between samples of the network's writing; 0: none")
+    _option(show, "--sample-seed", str, "what a sample goes on from; by default held-out text")
+    show.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files")
+    show.add_argument(
+        "--status",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE, as JSON, how far it is: for programs that watch",
+    )
+    return parser
+
+
+def _option(group: Any, flag: str, kind: type, help_text: str, **more: Any) -> None:
+    """An option of TrainingOptions; left out of the result when it is not given."""
+    default = getattr(DEFAULTS, flag[2:].replace("-", "_"))
+    if default is not None:
+        help_text += f" (default {default})"
+    group.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=help_text, **more)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal.
+
+    Wrong usage ends with 2, and with --json what was not foreseen with 70.
+    """
+    # Quiet TensorFlow's start; a user's own choice stands.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    command_line = parser()
+    chosen = vars(command_line.parse_args(arguments))
+    if (chosen["text"] is None) == (chosen["corpus"] is None):
+        command_line.error("give a text to learn from, or --corpus NAME: one of the two")
+    fields = {field.name for field in dataclasses.fields(TrainingOptions)}
+    given = {name: value for name, value in chosen.items() if name in fields}
+    usual: dict[str, Any] = {}
+    try:
+        TrainingOptions(**given).checked()
+        if chosen["corpus"] is not None:
+            usual = _fetch(chosen)
+        name = chosen["name"] or chosen["corpus"] or chosen["text"].stem
+        options = TrainingOptions(**{**usual, **given}).checked()
+        if chosen["check"]:
+            from simpleml.training.check.report import check_facts, check_text
+
+            if chosen["json"]:
+                print(json.dumps(check_facts(chosen["text"], options, encoding=chosen["encoding"])))
+            else:
+                print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
+            return 0
+        return _train(chosen, name, options, given)
+    except SimpleMLError as error:
+        print(f"train.py: {error.message}", file=sys.stderr)
+        if chosen["json"]:
+            print(json.dumps({"error": {"code": error.code, "message": error.message}}))
+        return 1
+    except KeyboardInterrupt:
+        print("\ntrain.py: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not chosen["json"]:
+            raise
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {error}"
+        print(json.dumps({"error": {"code": "unexpected", "message": message}}))
+        return UNEXPECTED
+
+
+def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Have the corpus' text beside the models and say in `chosen` what the catalogue knows of it;
+    returns the options that are usual for it."""
+    entry = corpora.find(chosen["corpus"])
+    chosen["text"] = corpora.get(
+        entry, chosen["models_dir"], base_url=chosen["base_url"], report=progress_line
+    )
+    chosen["encoding"] = "utf-8"
+    chosen["source"] = chosen["source"] or f"{entry.title}: {entry.source}"
+    chosen["licence"] = entry.licence
+    return dict(entry.options)
+
+
+def _train(
+    chosen: dict[str, Any],
+    name: str,
+    options: TrainingOptions,
+    given: dict[str, Any],
+) -> int:
+    from simpleml.training.trainer import InterruptedTrainingError, Trainer
+
+    trainer = Trainer(
+        chosen["text"],
+        name,
+        models_dir=chosen["models_dir"],
+        options=options,
+        given=given,
+        resume=chosen["resume"] or chosen["export_only"],
+        overwrite=chosen["overwrite"],
+        encoding=chosen["encoding"],
+        source=chosen["source"],
+        licence=chosen.get("licence"),
+        tensorboard=chosen["tensorboard"],
+        status=chosen["status"],
+        command=_command(chosen, name, given),
+    )
+    if chosen["export_only"]:
+        print(f"wrote {trainer.export_only()}")
+        return 0
+    try:
+        trainer.run()
+    except InterruptedTrainingError as stop:
+        print(f"train.py: {stop.message}", file=sys.stderr)
+        return 128 + stop.signal
+    return 0
+
+
+def _command(chosen: dict[str, Any], name: str, given: dict[str, Any]) -> str:
+    """The command for the model's card: without folders, which say nothing to others."""
+    text = ["--corpus", chosen["corpus"]] if chosen["corpus"] else [chosen["text"].name]
+    words = ["python", "train.py", *text, "--name", name]
+    for option, value in given.items():
+        flag = f"--{option.replace('_', '-')}"
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)
