@@ -49,17 +49,17 @@ $(VENV)/.serve: required-serve.txt constraints.txt | $(VENV)/bin/python
 	$(PIP) -r required-serve.txt
 	@touch $@
 
-$(VENV)/.train: required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.train: required.txt required-documents.txt required-serve.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing what training needs (once; some minutes) …"
 	$(PIP) -r required.txt
 	@touch $@
 
-$(VENV)/.dev: required-dev.txt required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.dev: required-dev.txt required.txt required-documents.txt required-serve.txt constraints.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once; some minutes) …"
 	$(PIP) -r required-dev.txt
 	@touch $@
 
-$(VENV)/.bench: required-bench.txt required.txt required-serve.txt constraints.txt | $(VENV)/bin/python
+$(VENV)/.bench: required-bench.txt required.txt required-documents.txt required-serve.txt constraints.txt | $(VENV)/bin/python
 	$(PIP) -r required-bench.txt
 	@touch $@
 

@@ -56,7 +56,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--models-dir", type=Path, default=Path("ML"), help="folder of the models (default ML)"
     )
-    parser.add_argument("--encoding", default="utf-8", help="of the text file (default utf-8)")
+    parser.add_argument(
+        "--encoding",
+        help="the file is plain text in this encoding, tags and all; by default its content says "
+        "what it is: text, .docx, .odt, .epub, .pdf, .html or .srt",
+    )
     parser.add_argument("--source", help="where the text comes from, for the model's card")
 
     what = parser.add_argument_group("what to do instead of training anew")

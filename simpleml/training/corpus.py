@@ -13,17 +13,19 @@ Try it::
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simpleml.documents import Document, read_document
+from simpleml.documents.encodings import MARKS
+from simpleml.documents.reader import described, read_bytes
 from simpleml.errors import CorpusError
 
 MIN_CHARACTERS = 200  # below, no part of a split would hold one window
@@ -43,17 +45,32 @@ class TextFile:
 
     path: Path
     text: str  # no byte order mark, line ends LF
-    encoding: str
+    document: Document
     size: int  # bytes
-    sha256: str  # of the file's bytes
+    sha256: str  # of the file's bytes; of the text's, in UTF-8, where the file is no plain text
     byte_order_mark: bool
     crlf: int  # Windows line ends that became LF
     cr: int  # old Mac line ends that became LF
 
     @property
+    def is_text(self) -> bool:
+        """Whether the file is the text, rather than something that the text was taken out of."""
+        return self.document.format == "text"
+
+    @property
+    def encoding(self) -> str:
+        """Of the bytes that `sha256` is of."""
+        return self.document.encoding if self.is_text else "utf-8"
+
+    @property
+    def describe(self) -> str:
+        """What kind of file it is."""
+        return self.document.encoding if self.is_text else described(self.document)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was changed, one sentence each; empty for a clean file."""
-        notes = []
+        notes = [*self.document.notes]
         if self.byte_order_mark:
             notes.append("removed the byte order mark at the start")
         if self.crlf:
@@ -62,19 +79,41 @@ class TextFile:
             notes.append(f"turned {self.cr:,} old Mac line ends (CR) into LF")
         return tuple(notes)
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What was taken out of the file and how that begins; empty for plain UTF-8."""
+        if self.is_text and not self.document.notes:
+            return ()
+        said = f"{self.path.name}: {self.describe}, {len(self.text):,} characters; it begins:"
+        return said, *(f"    {line}" for line in self.document.beginning.split("\n"))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same for programs, with the first lines of what was taken out."""
+        return {
+            "name": self.path.name,
+            "format": self.document.format,
+            "encoding": self.document.encoding,
+            "characters": len(self.text),
+            "notes": list(self.notes),
+            "beginning": self.document.beginning,
+        }
+
 
 def read_text(
-    path: str | Path, encoding: str = "utf-8", *, report: Callable[[str], None] | None = None
+    path: str | Path, encoding: str | None = None, *, report: Callable[[str], None] | None = None
 ) -> str:
     """The text of a file, ready to train on.
 
     Args:
-        encoding: any of Python's text encodings.
+        encoding: any of Python's text encodings: the file is plain text in it. Without it the
+            file may be of any kind that simpleml.documents reads.
         report: called with each change that was made to the text.
 
     Raises:
-        CorpusError: the file is missing, a folder, empty, too short, not in that encoding, or
-            has one distinct character or too many; the message says where and what to do.
+        CorpusError: the file is missing, a folder, empty, too short, no text, not in that
+            encoding, or has one distinct character or too many; the message says where and what
+            to do.
     """
     file = read_file(path, encoding)
     if report is not None:
@@ -83,11 +122,12 @@ def read_text(
     return file.text
 
 
-def read_file(path: str | Path, encoding: str = "utf-8") -> TextFile:
+def read_file(path: str | Path, encoding: str | None = None) -> TextFile:
     """As :func:`read_text`, with the facts about the file."""
     path = Path(path)
-    raw = _read_bytes(path)
-    text, mark = _decode(path, raw, encoding)
+    raw, document = _read(path, encoding)
+    text = document.text
+    marked = document.format == "text" and raw.startswith(MARKS)
     crlf = text.count("\r\n")
     cr = text.count("\r") - crlf
     if crlf or cr:
@@ -96,22 +136,23 @@ def read_file(path: str | Path, encoding: str = "utf-8") -> TextFile:
     return TextFile(
         path=path,
         text=text,
-        encoding=encoding,
+        document=document,
         size=len(raw),
-        sha256=hashlib.sha256(raw).hexdigest(),
-        byte_order_mark=mark,
+        sha256=hashlib.sha256(raw if document.format == "text" else text.encode()).hexdigest(),
+        byte_order_mark=marked,
         crlf=crlf,
         cr=cr,
     )
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read(path: Path, encoding: str | None) -> tuple[bytes, Document]:
     try:
         if path.is_dir():
             raise CorpusError(f"{path} is a folder: give the text file itself")
         if path.exists() and not path.is_file():
             raise CorpusError(f"{path} is not a regular file: save the text to a file first")
-        return path.read_bytes()
+        raw = read_bytes(path, plain=encoding is not None)
+        return raw, read_document(raw, str(path), encoding)
     except FileNotFoundError:
         raise CorpusError(f"there is no file {path}{_similar(path)}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -125,46 +166,6 @@ def _similar(path: Path) -> str:
     except OSError:
         return ""
     return f"; texts beside it: {', '.join(texts)}" if texts else ""
-
-
-def _decode(path: Path, raw: bytes, encoding: str) -> tuple[str, bool]:
-    """The text without its byte order mark, and whether there was one."""
-    try:
-        text = raw.decode(encoding)
-    except LookupError:
-        raise CorpusError(
-            f"--encoding {encoding}: no such text encoding; usual ones are utf-8, cp1252, "
-            "latin-1, utf-16, shift_jis, gb18030, koi8-r"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise CorpusError(_undecodable(path, raw, encoding, error)) from None
-    if text.startswith("\ufeff"):
-        return text[1:], True
-    # utf-8-sig and utf-16 take their own mark away
-    named = codecs.lookup(encoding).name.replace("_", "-")
-    marked = named in ("utf-8-sig", "utf-16", "utf-32") and raw.startswith(
-        (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-    )
-    return text, marked
-
-
-def _undecodable(path: Path, raw: bytes, encoding: str, error: UnicodeDecodeError) -> str:
-    """Which byte, where, and which encoding it may be instead."""
-    start = error.start
-    line = raw.count(b"\n", 0, start) + 1
-    where = f"{path}: byte 0x{raw[start]:02x} at position {start:,} (line {line:,})"
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        hint = "it begins like UTF-16: try --encoding utf-16"
-    elif raw.count(b"\0", 0, 4096) > 4:
-        hint = "it holds zero bytes: a program's file rather than a text, or try --encoding utf-16"
-    else:
-        around = raw[max(0, start - 20) : start + 20].decode("cp1252", errors="replace")
-        guess = "cp1252" if encoding.lower().replace("_", "-") != "cp1252" else "utf-8"
-        hint = (
-            f"try --encoding {guess} if the text around it reads {around!r}, "
-            "or save the file as UTF-8"
-        )
-    return f"{where} is not {encoding}; {hint}"
 
 
 def _check_contents(path: Path, text: str) -> None:

@@ -33,6 +33,7 @@ class Material:
     held_out: str  # in words, for the card
     corpus: dict[str, Any]  # for the card: file, sha256, characters, …
     notes: tuple[str, ...]  # what was changed while reading
+    shown: tuple[str, ...]  # what the file is and how its text begins, where that is not plain
 
     def bits_per_character(self, nats: float, part: Part) -> float:
         """Nats per symbol as bits per character of the text; they differ for words."""
@@ -44,7 +45,7 @@ class Material:
 def read_material(
     path: Path | str,
     options: TrainingOptions,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     source: str | None = None,
     licence: str | None = None,
 ) -> Material:
@@ -73,10 +74,11 @@ def read_material(
     if len(vocabulary) < 2:
         raise CorpusError("the text holds one distinct symbol: there is nothing to learn")
     corpus = {
-        "file": file.path.name,
+        "file": file.path.name if file.is_text else f"{file.path.stem}.txt",
         "sha256": file.sha256,
         "characters": len(file.text),
         "encoding": file.encoding,
+        **({} if file.is_text else {"taken_from": file.path.name}),
         **({"source": source} if source else {}),
         **({"licence": licence} if licence else {}),
     }
@@ -91,6 +93,7 @@ def read_material(
         held_out=split.describe,
         corpus=corpus,
         notes=file.notes,
+        shown=file.shown,
     )
 
 

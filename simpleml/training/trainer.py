@@ -100,7 +100,7 @@ class Trainer:
         given: options that were named explicitly, by their field names (for ``resume``).
         resume: go on from the last saved point.
         overwrite: replace an existing model, at the first epoch's end.
-        encoding: of the text file.
+        encoding: of the text file, if it is plain text in one; else found out.
         source: where the text comes from, for the card.
         licence: of the text, for the card.
         status: file that says each second how far it is (see ``Progress``).
@@ -120,7 +120,7 @@ class Trainer:
         given: dict[str, Any] | None = None,
         resume: bool = False,
         overwrite: bool = False,
-        encoding: str = "utf-8",
+        encoding: str | None = None,
         source: str | None = None,
         licence: str | None = None,
         tensorboard: Path | None = None,
@@ -254,6 +254,8 @@ class Trainer:
             TrainingError: the disk is full, or the loss is no longer a number.
         """
         with stop_request() as self._stop, self._progress:
+            for line in self.material.shown:
+                self._progress.note(line)
             for note in self.material.notes:
                 self._progress.note(f"{note} (the file itself is unchanged)")
             if self._point is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from pathlib import Path
@@ -20,6 +21,8 @@ from simpleml.training.corpus import (
     read_text,
     split_text,
 )
+from simpleml.training.material import read_material
+from simpleml.training.options import TrainingOptions
 
 TEXT = "It was a dark and stormy night.\nThe café was closed; nobody minded.\n" * 20
 
@@ -55,20 +58,45 @@ def test_other_encodings_are_read_when_named(tmp_path: Path, encoding: str) -> N
     assert read_text(write(tmp_path / "a.txt", TEXT.encode(encoding)), encoding) == TEXT
 
 
-def test_a_byte_that_is_not_utf8_is_named_with_its_place_and_a_way_out(tmp_path: Path) -> None:
+def test_a_byte_that_does_not_fit_the_encoding_that_was_given_is_named_with_its_place(
+    tmp_path: Path,
+) -> None:
     path = write(tmp_path / "a.txt", TEXT.encode("cp1252"))
     with pytest.raises(CorpusError) as error:
-        read_text(path)
+        read_text(path, "utf-8")
     message = str(error.value)
-    assert "byte 0xe9 at position 39 (line 2)" in message
-    assert "--encoding cp1252" in message
-    assert "The café was" in message
+    assert "a.txt is not utf-8: byte 0xe9 at position 39 (line 2)" in message
+    assert "without --encoding" in message
 
 
-def test_utf16_is_recognised_by_its_beginning(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", TEXT.encode("utf-16"))
-    with pytest.raises(CorpusError, match="--encoding utf-16"):
-        read_text(path)
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_text_in_an_older_encoding_is_read_and_reported(tmp_path: Path, encoding: str) -> None:
+    file = read_file(write(tmp_path / "a.txt", TEXT.encode(encoding)))
+    assert file.text == TEXT
+    assert file.encoding == encoding
+    assert f"read as {encoding}, since it is not UTF-8" in file.notes
+    assert file.shown[0].endswith("it begins:") and "dark and stormy" in file.shown[1]
+
+
+def test_a_document_is_the_text_that_is_taken_out_of_it(tmp_path: Path) -> None:
+    page = f"<!DOCTYPE html><html><body><p>{TEXT[:-1]}</p></body></html>"
+    file = read_file(write(tmp_path / "a.html", page.encode()))
+    assert file.text == TEXT.replace("\n", " ").rstrip() + "\n"
+    assert file.sha256 == hashlib.sha256(file.text.encode()).hexdigest()
+    assert (file.facts["format"], file.facts["characters"]) == ("html", len(file.text))
+    assert file.facts["beginning"].startswith("It was a dark")
+    assert file.shown[0].startswith("a.html: web page (HTML), utf-8, 1,360 characters")
+
+
+def test_a_model_s_card_names_the_text_and_where_it_was_taken_from(tmp_path: Path) -> None:
+    page = f"<!DOCTYPE html><html><body><p>{TEXT[:-1]}</p></body></html>"
+    made = read_material(write(tmp_path / "a.html", page.encode()), TrainingOptions())
+    assert made.corpus["file"] == "a.txt" and made.corpus["taken_from"] == "a.html"
+    again = read_material(
+        write(tmp_path / "a.txt", TEXT.replace("\n", " ").rstrip().encode() + b"\n"),
+        TrainingOptions(),
+    )
+    assert made.corpus["sha256"] == again.corpus["sha256"]
 
 
 REFUSED = {
@@ -77,7 +105,7 @@ REFUSED = {
     "ten": (b"abcdefghij", "10 characters"),
     "one": (b"a" * 5000, "one distinct character, 'a'"),
     "many": ("".join(map(chr, range(0x10000, 0x10000 + 20_000))).encode(), "20,000 distinct"),
-    "binary": (bytes(range(256)) * 40, "is not utf-8"),
+    "binary": (bytes(range(256)) * 40, "zero bytes"),
 }
 
 

@@ -88,7 +88,7 @@ def check_text(
     path: Path | str,
     options: TrainingOptions,
     *,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     measure: Callable[[], Speed] | None = None,
 ) -> str:
     """The whole answer, in lines of text.
@@ -110,7 +110,7 @@ def check_facts(
     path: Path | str,
     options: TrainingOptions,
     *,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
     measure: Callable[[], Speed] | None = None,
 ) -> dict[str, Any]:
     """The same answer for programs: plain values, times in seconds, sizes in bytes.
@@ -126,6 +126,7 @@ def check_facts(
         named = {"character": character, "name": _name(character), "times": times}
         rare.append({**named, "line": line, "column": column})
     return {
+        "files": [seen.file.facts],
         "bytes": seen.file.size,
         "characters": len(seen.text),
         "lines": seen.text.count("\n") + 1,
@@ -254,9 +255,10 @@ def describe(seen: Inspection) -> list[str]:
     file = seen.file
     changed = f"; {', '.join(file.notes)}" if file.notes else ", line ends LF, no byte order mark"
     lines = [
-        f"{file.path}: {file.size:,} bytes, {file.encoding}{changed}",
+        f"{file.path}: {file.size:,} bytes, {file.describe}{changed}",
         f"text: {len(seen.text):,} characters in {seen.text.count(chr(10)) + 1:,} lines",
     ]
+    lines += ["it begins:", *file.shown[1:]] if file.shown else []
     if seen.options.level == "word":
         lines.append(
             f"words and marks: {seen.symbols:,}, {seen.distinct:,} distinct; {seen.alphabet:,} are "
@@ -406,7 +408,7 @@ def _name(character: str) -> str:
     return unicodedata.name(character, "") or f"U+{ord(character):04X}"
 
 
-def _measure(path: Path | str, options: TrainingOptions, encoding: str) -> Speed:
+def _measure(path: Path | str, options: TrainingOptions, encoding: str | None) -> Speed:
     from simpleml.training.check.speed import measure_speed
 
     return measure_speed(path, options, encoding)

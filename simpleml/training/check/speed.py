@@ -21,7 +21,7 @@ WARM_UP = 2  # updates; the first one compiles
 SECONDS = 3.0  # of measuring, at least; and at least two updates
 
 
-def measure_speed(path: Path | str, options: TrainingOptions, encoding: str = "utf-8") -> Speed:
+def measure_speed(path: Path | str, options: TrainingOptions, encoding: str | None = None) -> Speed:
     """Time some updates of the training that these options stand for; nothing is written.
 
     Raises:
