@@ -39,21 +39,22 @@ _STATUS = TypeAdapter(Status)
 
 
 @dataclass(frozen=True)
-class Point:
-    """One epoch. Losses are nats per symbol; `bits` are per character, held out for choices."""
+class CurvePoint:
+    """One epoch. Losses are nats per symbol, bits are per character."""
 
     epoch: int
     seconds: float
-    """Of training so far."""
     loss: float
-    selection: float | None
+    selection: Annotated[
+        float | None, Field(description="On the slice by which epochs are chosen.")
+    ]
     bits: float | None
-    best: bool
+    best: Annotated[bool, Field(description="The best so far.")]
     characters_per_second: float
 
 
 @dataclass(frozen=True)
-class Sample:
+class TrainingSample:
     """What the network wrote after an epoch."""
 
     epoch: int
@@ -66,7 +67,7 @@ class Log:
     """The end of a log: its lines, and the samples in it, newest last."""
 
     lines: list[str] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[TrainingSample] = field(default_factory=list)
 
     @property
     def last(self) -> str:
@@ -82,14 +83,14 @@ def read_status(path: Path) -> Status:
         return {}
 
 
-def read_curve(path: Path) -> list[Point]:
+def read_curve(path: Path) -> list[CurvePoint]:
     """The epochs of a training.csv, thinned out where there are very many."""
     points = []
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 points.append(
-                    Point(
+                    CurvePoint(
                         epoch=int(row["epoch"]),
                         seconds=float(row["seconds"]),
                         loss=float(row["loss"]),
@@ -116,7 +117,7 @@ def read_log(path: Path) -> Log:
         return Log()
     whole = tail.split("\n")[1:] if size > _LOG_BYTES else tail.split("\n")
     lines: list[str] = []
-    samples: list[Sample] = []
+    samples: list[TrainingSample] = []
     epoch = 0
     for line in whole:
         if found := _EPOCH.match(line):
@@ -124,7 +125,7 @@ def read_log(path: Path) -> Log:
         if line.startswith(_SAMPLE):
             temperature, _, text = line.removeprefix(_SAMPLE).partition(" text=")
             try:
-                samples.append(Sample(epoch, float(temperature), str(json.loads(text))))
+                samples.append(TrainingSample(epoch, float(temperature), str(json.loads(text))))
             except ValueError:
                 continue  # its end is still being written
         elif line.strip() and not _NOISE.match(line):

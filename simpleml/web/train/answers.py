@@ -9,6 +9,8 @@ from pydantic import Field
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
+from simpleml.jobs.report import CurvePoint, TrainingSample
+
 TrainingState = Literal[
     "waiting", "running", "stopping", "done", "failed", "cancelled", "interrupted"
 ]
@@ -88,28 +90,6 @@ class TrainingSummary(TypedDict):
     seconds: Annotated[float, Field(ge=0, description="Of training so far.")]
     seconds_left: Annotated[float | None, Field(description="At most; it may stop sooner.")]
     error: Annotated[str, Field(description="Why it failed or was interrupted; else empty.")]
-
-
-class CurvePoint(TypedDict):
-    """One epoch. Losses are nats per symbol, bits are per character."""
-
-    epoch: int
-    seconds: float
-    loss: float
-    selection: Annotated[
-        float | None, Field(description="On the slice by which epochs are chosen.")
-    ]
-    bits: float | None
-    best: Annotated[bool, Field(description="The best so far.")]
-    characters_per_second: float
-
-
-class TrainingSample(TypedDict):
-    """What the network wrote after an epoch."""
-
-    epoch: int
-    temperature: float
-    text: str
 
 
 class TrainingAnswer(TrainingSummary):

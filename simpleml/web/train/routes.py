@@ -13,38 +13,34 @@ The trainings are files that all workers share (simpleml.jobs); whichever is ask
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import gevent
 from flask import Blueprint, Flask, Response, current_app, jsonify
-from gevent.util import wrap_errors
 
-from simpleml.errors import (
-    SimpleMLError,
-    StoppingError,
-    TrainingNotInstalledError,
-)
+from simpleml.errors import StoppingError, TrainingNotInstalledError
 from simpleml.jobs import check, process
-from simpleml.jobs.report import Point, read_curve, read_log, read_status
 from simpleml.jobs.store import Job, JobStore
 from simpleml.jobs.supervisor import Supervisor
-from simpleml.models.artifact import find_artifact
 from simpleml.web.service import PING_SECONDS, Service
 from simpleml.web.streaming import event, event_stream
 from simpleml.web.train.access import admit
-from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
+from simpleml.web.train.answers import TrainingDeleted, TrainingList, TrainingState
 from simpleml.web.train.parameters import CheckParameters, TrainParameters, read
+from simpleml.web.train.standing import News, Standing, answer, in_thread, standing, summaries
 
 BLUEPRINT = "training"
 blueprint = Blueprint(BLUEPRINT, __name__)
 
 EXTENSION = "simpleml_training"
-_NEWS_SECONDS = 1.0
+NEWS_SECONDS = 1.0
+"""Between two readings of a training for those who watch it."""
 _LIVE: tuple[TrainingState, ...] = ("waiting", "running", "stopping")
-Result = TypeVar("Result")
 
 
 class Trainings:
@@ -54,6 +50,8 @@ class Trainings:
         self.service = service
         self.store = JobStore(service.settings.models_dir, service.settings.training_max_jobs)
         self.supervisor = Supervisor(self.store)
+        self.list = News(self._list)
+        self._news: WeakValueDictionary[str, News[Standing]] = WeakValueDictionary()
 
     def start(self) -> None:
         """Look after the trainings, if the server trains."""
@@ -67,6 +65,26 @@ class Trainings:
     def join(self, seconds: float) -> None:
         """Wait after `stop` until it has ended."""
         self.supervisor.join(seconds)
+
+    def news(self, name: str) -> News[Standing]:
+        """How a training stands, shared by all who ask for it now."""
+        found = self._news.get(name)
+        if found is None:
+            found = self._news[name] = News(partial(standing, self.store, name))
+        return found
+
+    def _list(self) -> TrainingList:
+        try:
+            process.require_training()
+            problem = ""
+        except TrainingNotInstalledError as error:
+            problem = error.message
+        return {
+            "trainings": summaries(self.store),
+            "max_bytes": self.service.settings.training_max_bytes,
+            "max_trainings": self.store.most,
+            "problem": problem,
+        }
 
 
 def trainings() -> Trainings:
@@ -103,142 +121,75 @@ def create() -> tuple[Response, int]:
     mine = trainings()
     if mine.service.engine.stopping:
         raise StoppingError("The server is stopping and takes no training.")
-    process.require_training()
+    in_thread(process.require_training)
     asked = _read(TrainParameters)
-    mine.store.check_free(asked.name)
-    job = _native(mine.store.create, asked.name, asked.text, asked.options(), asked.source)
-    mine.supervisor.wake()
-    return jsonify(answer(mine.store, job)), 202
+    return _changed(mine.store.create, asked.name, asked.text, asked.options(), asked.source), 202
 
 
 @blueprint.get("/v1/train")
 def every() -> Response:
     """All trainings and what the server takes."""
-    mine = trainings()
-    try:
-        process.require_training()
-        problem = ""
-    except TrainingNotInstalledError as error:
-        problem = error.message
-    jobs = mine.store.jobs()
-    return jsonify(
-        trainings=[summary(mine.store, job, jobs) for job in jobs],
-        max_bytes=mine.service.settings.training_max_bytes,
-        max_trainings=mine.store.most,
-        problem=problem,
-    )
+    return jsonify(trainings().list.since(time.monotonic()))
 
 
 @blueprint.get("/v1/train/<name>")
 def one(name: str) -> Response:
     """How a training stands."""
-    store = trainings().store
-    return jsonify(answer(store, store.get(name)))
+    found = trainings().news(name).since(time.monotonic())
+    return current_app.response_class(found.json, content_type="application/json")
 
 
 @blueprint.get("/v1/train/<name>/events")
 def events(name: str) -> Response:
     """How a training stands, again whenever that changes, until it is over."""
     mine = trainings()
-    return event_stream(_events(mine, answer(mine.store, mine.store.get(name))))
+    return event_stream(_events(mine, mine.news(name)))
 
 
 @blueprint.post("/v1/train/<name>/cancel")
 def cancel(name: str) -> Response:
     """Stop a training; what it has learnt by then stays, and `resume` goes on."""
-    return _changed(name, trainings().store.cancel)
+    return _changed(trainings().store.cancel, name)
 
 
 @blueprint.post("/v1/train/<name>/resume")
 def resume(name: str) -> Response:
     """Go on with a training that ended before its time."""
-    return _changed(name, trainings().store.resume)
+    return _changed(trainings().store.resume, name)
 
 
 @blueprint.delete("/v1/train/<name>")
 def delete(name: str) -> Response:
     """Remove a training and the model that it made."""
-    return jsonify(name=name, model_deleted=_native(trainings().store.delete, name))
-
-
-def summary(
-    store: JobStore, job: Job, jobs: list[Job], curve: list[Point] | None = None
-) -> TrainingSummary:
-    """How a training stands, in short.
-
-    Args:
-        jobs: all of them, for its place in the queue.
-        curve: its epochs, read if they are not given.
-    """
-    curve = _curve(store, job) if curve is None else curve
-    status = read_status(store.folder(job.name) / "status.json")
-    last = curve[-1] if curve else None
-    running = job.state == "running"
-    return {
-        "name": job.name,
-        "state": "stopping" if running and job.cancel else job.state,
-        "queue_place": store.place(job, jobs),
-        "created": job.created,
-        "started": job.started,
-        "ended": job.ended,
-        "characters": job.characters,
-        "source": job.source,
-        "options": job.options,
-        "model_ready": _model_ready(store, job),
-        "progress": 1.0 if job.state == "done" else min(1.0, status.get("share") or 0.0),
-        "epoch": last.epoch if last else 0,
-        "characters_per_second": status.get("characters_per_second") if running else None,
-        "loss": status.get("loss") or (last.loss if last else None),
-        "validation_bits": last.bits if last else None,
-        "seconds": last.seconds if last else 0.0,
-        "seconds_left": status.get("seconds_left") if running else None,
-        "error": job.error,
+    gone: TrainingDeleted = {
+        "name": name,
+        "model_deleted": in_thread(trainings().store.delete, name),
     }
+    return jsonify(gone)
 
 
-def answer(store: JobStore, job: Job) -> TrainingAnswer:
-    """How a training stands, in full."""
-    log = read_log(store.folder(job.name) / "log.txt")
-    curve = _curve(store, job)
-    found: dict[str, Any] = {
-        **summary(store, job, store.jobs(), curve),
-        "curve": [dataclasses.asdict(point) for point in curve],
-        "samples": [dataclasses.asdict(sample) for sample in log.samples],
-        "log": log.lines,
-    }
-    return found  # type: ignore[return-value]  # its keys are those of the type
-
-
-def _curve(store: JobStore, job: Job) -> list[Point]:
-    return read_curve(store.model(job.name) / "training.csv") if store.made_here(job) else []
-
-
-def _model_ready(store: JobStore, job: Job) -> bool:
-    try:
-        return store.made_here(job) and find_artifact(store.models_dir, job.name) is not None
-    except SimpleMLError:
-        return False
-
-
-def _events(mine: Trainings, first: TrainingAnswer) -> Iterator[str | None]:
-    said, quiet_since = first, time.monotonic()
-    yield event(first)
-    while said["state"] in _LIVE and not mine.service.engine.stopping:
-        gevent.sleep(_NEWS_SECONDS)
-        now = answer(mine.store, mine.store.get(said["name"]))
-        if now != said:
-            said, quiet_since = now, time.monotonic()
-            yield event(now)
+def _events(mine: Trainings, news: News[Standing]) -> Iterator[str | None]:
+    said, quiet_since, wanted = "", 0.0, time.monotonic()
+    while True:
+        now = news.since(wanted)
+        again = news.read_at + NEWS_SECONDS
+        wanted = math.nextafter(news.read_at, math.inf)  # by then, whoever has read it
+        if now.json != said:
+            said, quiet_since = now.json, time.monotonic()
+            yield event(now.json)
         elif time.monotonic() - quiet_since >= PING_SECONDS:
             quiet_since = time.monotonic()
             yield None
+        if now.state not in _LIVE or mine.service.engine.stopping:
+            return
+        gevent.sleep(max(0.0, again - time.monotonic()))
 
 
-def _changed(name: str, change: Callable[[str], Job]) -> Response:
-    job = _native(change, name)
+def _changed(change: Callable[..., Job], *given: Any) -> Response:
     mine = trainings()
+    job = in_thread(change, *given)
     mine.supervisor.wake()
-    return jsonify(answer(mine.store, job))
+    return jsonify(in_thread(answer, mine.store, job))
 
 
 Parameters = TypeVar("Parameters", bound=CheckParameters)
@@ -247,15 +198,3 @@ Parameters = TypeVar("Parameters", bound=CheckParameters)
 def _read(model: type[Parameters]) -> Parameters:
     settings = trainings().service.settings
     return read(model, settings.training_max_bytes, settings.body_timeout)
-
-
-def _native(function: Callable[..., Result], *given: Any) -> Result:
-    """Call what waits for the disk in a native thread, while others are served.
-
-    An error that leaves a function in gevent's pool would be printed with its traceback.
-    """
-    call = wrap_errors(SimpleMLError, function)
-    result: Result | SimpleMLError = gevent.get_hub().threadpool.apply(call, given)
-    if isinstance(result, SimpleMLError):
-        raise result
-    return result

@@ -1,0 +1,133 @@
+"""Those who watch trainings: read for once, however many they are, and never on the event loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+
+from simpleml import create_app
+from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.supervisor import Supervisor
+from simpleml.web.train import routes
+from simpleml.web.train.standing import News
+
+SLOW = 0.3  # seconds that a disk takes
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """An application that trains, with a training that waits for ever."""
+    monkeypatch.setattr(Supervisor, "start", lambda self: None)
+    found = create_app(models_dir=tmp_path, training=1)
+    store(found).create("waits", "once upon a time", {})
+    yield found
+
+
+def store(app: Flask) -> JobStore:
+    return app.extensions["simpleml_training"].store  # type: ignore[no-any-return]
+
+
+def watch(app: Flask, events: list[Any]) -> None:
+    answer = app.test_client().get("/v1/train/waits/events", buffered=False)
+    for chunk in answer.response:
+        text = chunk if isinstance(chunk, str) else chunk.decode()
+        if text.startswith("data: "):
+            events.append(json.loads(text[6:]))
+
+
+def test_many_watchers_read_as_often_as_one_and_all_learn_of_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "NEWS_SECONDS", 0.2)
+    reads = []
+    get = JobStore.get
+
+    def note(self: JobStore, name: str) -> Job:
+        reads.append(time.monotonic())
+        return get(self, name)
+
+    monkeypatch.setattr(JobStore, "get", note)
+    seen: list[list[Any]] = [[] for _ in range(30)]
+    started = time.monotonic()
+    watchers = [gevent.spawn(watch, app, events) for events in seen]
+    gevent.sleep(1.5)
+    store(app).put("waits", state="failed", error="for the test")
+    gevent.joinall(watchers, timeout=20, raise_error=True)
+    took = time.monotonic() - started
+    assert all([event["state"] for event in events] == ["waiting", "failed"] for events in seen)
+    # The watchers came one after the other, and share what is read from then on.
+    assert len(reads) <= took / 0.2 + 4, f"{len(reads)} in {took} s for {len(seen)} watchers"
+    assert not app.extensions["simpleml_training"]._news, "nothing is kept when all have left"
+
+
+def test_the_event_loop_is_not_held_while_the_disk_is_slow(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = JobStore.jobs
+
+    def slow(self: JobStore) -> list[Job]:
+        time.sleep(SLOW)
+        return jobs(self)
+
+    monkeypatch.setattr(JobStore, "jobs", slow)
+    gaps: list[float] = []
+
+    def tick() -> None:
+        before = time.monotonic()
+        while True:
+            gevent.sleep(0.005)
+            now = time.monotonic()
+            gaps.append(now - before)
+            before = now
+
+    ticking = gevent.spawn(tick)
+    gevent.sleep(0)
+    client = app.test_client()
+    for method, path in (
+        ("GET", "/v1/train"), ("GET", "/v1/train/waits"), ("POST", "/v1/train/waits/cancel"),
+        ("GET", "/v1/train/waits/events"), ("POST", "/v1/train/waits/resume"),
+    ):  # fmt: skip
+        started = time.monotonic()
+        assert client.open(path, method=method).status_code == 200, path
+        assert time.monotonic() - started >= SLOW, "the disk was asked"
+        assert max(gaps) < SLOW * 0.9, f"{path} held the loop"
+    ticking.kill()
+
+
+def test_what_is_asked_for_is_never_older_than_the_question() -> None:
+    reads = 0
+
+    def read() -> int:
+        nonlocal reads
+        time.sleep(0.05)
+        reads += 1
+        return reads
+
+    news = News(read)
+    asked = [gevent.spawn(news.since, time.monotonic()) for _ in range(10)]
+    gevent.joinall(asked, raise_error=True)
+    assert {one.value for one in asked} == {1}, "one reading for all who waited"
+    assert news.since(news.read_at) == 1
+    assert news.since(time.monotonic()) == 2
+
+
+def test_a_failed_reading_is_told_and_the_next_one_is_tried() -> None:
+    answers = iter([OSError("the disk is gone"), "well"])
+
+    def read() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    news = News(read)
+    with pytest.raises(OSError, match="gone"):
+        news.since(time.monotonic())
+    assert news.since(time.monotonic()) == "well"
