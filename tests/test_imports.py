@@ -34,8 +34,8 @@ LAYERS = {
     "training": {"errors", "documents", "files", "models", "generation", "version"},
     "jobs": {"errors", "files", "models", "commands"},
     "web": {
-        "errors", "settings", "native", "models", "copying", "generation", "loader", "jobs",
-        "version",
+        "documents", "errors", "settings", "native", "models", "copying", "generation", "loader",
+        "jobs", "version",
     },
     "commands": {"errors", "models", "copying", "generation", "corpora", "training", "version"},
     "originality": {"errors", "copying", "generation", "loader"},

@@ -47,6 +47,18 @@ class Document:
         lines = [line.strip() for line in self.text[: 4 * SHOWN_CHARACTERS].splitlines()]
         return "\n".join([line for line in lines if line][:SHOWN_LINES])[:SHOWN_CHARACTERS]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a program may want to show of it."""
+        return {
+            "name": self.name,
+            "format": self.format,
+            "encoding": self.encoding,
+            "characters": len(self.text),
+            "notes": list(self.notes),
+            "beginning": self.beginning,
+        }
+
 
 def library(module: str) -> Any:
     """A module of the libraries that read documents.

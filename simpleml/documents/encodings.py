@@ -28,7 +28,7 @@ _OTHERS = [
     "cp1253", "iso8859_7", "cp1254", "cp1255", "cp1256", "cp1257", "cp932", "shift_jis",
     "euc_jp", "gb18030", "big5", "euc_kr", "cp949",
 ]  # fmt: skip
-_SAMPLE = 1 << 18
+_SAMPLE = 1 << 14
 _LOWER = "àâäáãåæçèéêëìíîïñòóôöõøœùúûüÿýßš"
 _UPPER = "ÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜŸÝŠ"
 _LETTER = f"A-Za-z{_LOWER}{_UPPER}"
@@ -56,7 +56,7 @@ def decode_named(raw: bytes, encoding: str) -> str:
         return raw.decode(encoding).removeprefix("\ufeff")
     except LookupError:
         raise Refusal(
-            f"cannot be read with --encoding {encoding}: no such text encoding; usual ones are "
+            f"cannot be read as {encoding}: no such text encoding; usual ones are "
             "utf-8, cp1252, latin-1, utf-16, shift_jis, gb18030, koi8-r"
         ) from None
     except UnicodeDecodeError as error:
@@ -64,7 +64,7 @@ def decode_named(raw: bytes, encoding: str) -> str:
     line = raw.count(b"\n", 0, start) + 1
     raise Refusal(
         f"is not {encoding}: byte 0x{raw[start]:02x} at position {start:,} (line {line:,}) does "
-        "not fit; without --encoding it is found out what the file is"
+        "not fit; name no encoding, and what the file is will be found out"
     )
 
 
@@ -93,7 +93,7 @@ def decode(raw: bytes) -> tuple[str, str]:
     if found is None:
         raise Refusal(
             f"is in an unknown encoding: byte 0x{raw[at]:02x} at position {at:,} (line {line:,}) "
-            "is not UTF-8; save it as UTF-8, or name the encoding (--encoding cp1252, koi8-r, …)"
+            "is not UTF-8; save it as UTF-8, or name the encoding (cp1252, koi8-r, …)"
         )
     return found
 
@@ -147,7 +147,7 @@ def _by_zero_bytes(head: bytes) -> str | None:
 
 def _nearly_utf8(raw: bytes) -> bool:
     """A text in UTF-8 with a few broken places: read as anything else it would be spoilt."""
-    text = raw[:_SAMPLE].decode("utf-8", "replace")
+    text = raw[: 1 << 20].decode("utf-8", "replace")
     broken = text.count("\ufffd")
     return len(_FOREIGN.findall(text)) - broken > 4 * broken
 

@@ -44,7 +44,7 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
                 retry_after=RETRY_SECONDS,
             ) from None
         (folder / "text.txt").write_text(text, encoding="utf-8", newline="")
-        arguments = ["text.txt", "--check", "--json", *process.flags(options)]
+        arguments = ["text.txt", *process.PLAIN, "--check", "--json", *process.flags(options)]
         said, complaints = folder / "said.json", folder / "errors.txt"
         with said.open("wb") as output, complaints.open("wb") as errors:
             child = process.start(arguments, folder=folder, lock=None, output=output, errors=errors)

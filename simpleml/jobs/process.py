@@ -13,6 +13,8 @@ from typing import IO, Any
 from simpleml.errors import TrainingNotInstalledError
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAIN = ("--encoding", "utf-8")
+"""The store keeps texts, whatever they were taken from and look like."""
 NEEDED = ("tensorflow", "keras", "tflearn")
 
 

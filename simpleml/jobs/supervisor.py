@@ -183,7 +183,7 @@ class Supervisor:
         folder = store.folder(name)
         arguments = [
             *(f"{name}.txt", "--name", name, "--models-dir", str(store.models_dir)),
-            *("--status", str(folder / "status.json")),
+            *("--status", str(folder / "status.json"), *process.PLAIN),
         ]
         if job.source:
             arguments += ["--source", job.source]

@@ -90,14 +90,8 @@ class TextFile:
     @property
     def facts(self) -> dict[str, Any]:
         """The same for programs, with the first lines of what was taken out."""
-        return {
-            "name": self.path.name,
-            "format": self.document.format,
-            "encoding": self.document.encoding,
-            "characters": len(self.text),
-            "notes": list(self.notes),
-            "beginning": self.document.beginning,
-        }
+        changed = {"characters": len(self.text), "notes": list(self.notes)}
+        return {**self.document.facts, "name": self.path.name, **changed}
 
 
 def read_text(

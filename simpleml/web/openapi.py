@@ -72,8 +72,9 @@ TAGS = {
     "openai": "Routes for OpenAI's clients.",
     "train": "Training on texts that are sent; off unless SIMPLEML_TRAINING is 1. It asks for a "
     "key of SIMPLEML_TRAINING_KEYS; without any it is for the server's own machine alone. Texts "
-    "come as JSON, as a form with the file `text`, or as text/plain with the other fields in the "
-    "query.",
+    "come as JSON, as a form with the file `text` (or several, joined in their order), or as the "
+    "body itself with the other fields in the query. A file may be plain text in any common "
+    "encoding, .docx, .odt, .epub, .pdf, .html or .srt; what it is hangs on its content.",
     "operate": "Probes, metrics and documents.",
     "playground": "The page at / and what it asks for.",
 }

@@ -39,6 +39,22 @@ needs_training = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in NEEDED),
     reason="TensorFlow and TFLearn are not installed",
 )
+needs_documents = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("lxml", "docx")),
+    reason="the libraries that read and write documents are not installed",
+)
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def docx(*paragraphs: str) -> bytes:
+    """A Word document."""
+    import docx as writer
+
+    document, out = writer.Document(), io.BytesIO()
+    for paragraph in paragraphs:
+        document.add_paragraph(paragraph)
+    document.save(out)
+    return out.getvalue()
 
 
 @pytest.fixture
@@ -195,8 +211,90 @@ def test_texts_are_limited_in_bytes_however_they_come(make_client: Any) -> None:
     ):
         answer = client.post("/v1/train", **options)
         assert (answer.status_code, code(answer)) == (413, "payload_too_large"), options
-    wrong = client.post("/v1/train?name=a", data=b"caf\xe9", content_type="text/plain")
+    wrong = client.post(
+        "/v1/train?name=a", data=b"caf\xe9", content_type="text/plain; charset=utf-8"
+    )
     assert wrong.status_code == 400 and "0xe9 at position 3" in wrong.json["error"]["message"]
+
+
+def of(paragraphs: str) -> bytes:
+    """A web page."""
+    return f"<!DOCTYPE html><html><body>{paragraphs}</body></html>".encode()
+
+
+@needs_training
+@needs_documents
+def test_a_file_of_any_kind_is_the_text_that_is_taken_out_of_it(
+    make_client: Any, tmp_path: Path
+) -> None:
+    client = make_client()
+    client.application.extensions["simpleml_training"].supervisor.stop()
+    word = docx("Le café, « là-bas »\u00a0!")
+    for name, options in {
+        "form": {"data": {"name": "form", "text": (io.BytesIO(word), "conte.txt")}},
+        "body": {"data": word, "query_string": {"name": "body"}, "content_type": DOCX},
+        "octets": {
+            "data": word, "query_string": {"name": "octets"},
+            "content_type": "application/octet-stream",
+        },
+    }.items():  # fmt: skip
+        answer = client.post("/v1/train", **options)
+        assert answer.status_code == 202, answer.text
+        kept = tmp_path / ".training" / name / f"{name}.txt"
+        assert kept.read_bytes().decode() == "Le café, « là-bas »\u00a0!\n"
+
+
+@needs_training
+@needs_documents
+def test_several_files_are_joined_in_their_order(make_client: Any, tmp_path: Path) -> None:
+    client = make_client()
+    client.application.extensions["simpleml_training"].supervisor.stop()
+    files = [
+        (io.BytesIO("Premier, été".encode("cp1252")), "b.txt"),
+        (io.BytesIO(of("<p>Deuxième</p>")), "a.html"),
+        (io.BytesIO(docx("Troisième")), "c.docx"),
+    ]
+    answer = client.post("/v1/train", data={"name": "three", "text": files})
+    assert answer.status_code == 202, answer.text
+    kept = tmp_path / ".training" / "three" / "three.txt"
+    assert kept.read_bytes().decode() == "Premier, été\n\nDeuxième\n\nTroisième\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is a picture (PNG), not a text"),
+        (b"{\\rtf1 a}", "rich text file (.rtf)"),
+        (b"PK\x03\x04 and no more", "is damaged"),
+    ],
+)
+@needs_training
+@needs_documents
+def test_a_file_that_is_no_text_is_refused_by_its_name(
+    make_client: Any, content: bytes, reason: str
+) -> None:
+    good = (io.BytesIO(TEXT.encode()), "good.txt")
+    for path in ("/v1/train", "/v1/train/check"):
+        data = {"text": [good, (io.BytesIO(content), "mine.docx")], "name": "a"}
+        if path.endswith("check"):
+            del data["name"]
+        answer = make_client().post(path, data=data)
+        assert answer.status_code == 400, answer.text
+        error = answer.json["error"]
+        assert error["param"] == "text" and error["message"].startswith("mine.docx ")
+        assert reason in error["message"]
+        good = (io.BytesIO(TEXT.encode()), "good.txt")
+
+
+@needs_training
+@needs_documents
+def test_json_is_the_text_itself_tags_and_all(make_client: Any, tmp_path: Path) -> None:
+    client = make_client()
+    client.application.extensions["simpleml_training"].supervisor.stop()
+    page = of("<p>Tags and all</p>").decode()
+    assert client.post("/v1/train", json={"name": "page", "text": page}).status_code == 202
+    assert (tmp_path / ".training" / "page" / "page.txt").read_text() == page
 
 
 def io_of(text: str) -> Any:
@@ -325,11 +423,16 @@ def serve(models: Path) -> GunicornServer:
 def test_a_text_is_looked_at(models: Path) -> None:
     with serve(models) as server:
         api = Api(server)
-        facts = api.http.post("/v1/train/check", files={"text": TEXT.encode()}, data=TINY)
+        files = {"text": ("tale.html", of(f"<p>{TEXT}</p>"))}
+        facts = api.http.post("/v1/train/check", files=files, data=TINY)
         assert facts.status_code == 200, facts.text
         found = api.valid("CheckAnswer", facts.json())
         assert found["advice"][0]["code"] == "too_short"
         assert found["seconds"] > 0 and found["units"] == 16
+        (file,) = found["files"]
+        assert (file["name"], file["format"]) == ("tale.html", "html")
+        assert file["characters"] == found["characters"]
+        assert file["beginning"].startswith("Once the sultan saw the lamp")
         refused = api.http.post("/v1/train/check", json={"text": "short"})
         assert refused.status_code == 400
         assert "training needs at least 200" in refused.json()["error"]["message"]

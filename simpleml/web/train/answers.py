@@ -36,9 +36,25 @@ class RareCharacterAnswer(TypedDict):
     column: Annotated[int, Field(ge=1)]
 
 
+class FileAnswer(TypedDict):
+    """What was taken out of a file."""
+
+    name: str
+    format: Literal["text", "docx", "odt", "epub", "pdf", "html", "srt"]
+    encoding: Annotated[str, Field(description="Of a plain text; Python's name of it.")]
+    characters: _Count
+    notes: Annotated[
+        list[str], Field(description="What was left out, joined or guessed, in English.")
+    ]
+    beginning: Annotated[str, Field(description="Its first lines.")]
+
+
 class CheckAnswer(TypedDict):
     """Whether a text is enough, and what training on it takes on this machine."""
 
+    files: Annotated[
+        list[FileAnswer], Field(description="In their order; none where the text came as JSON.")
+    ]
     bytes: _Count
     characters: _Count
     lines: _Count

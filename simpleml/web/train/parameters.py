@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from simpleml.errors import InvalidValueError, PayloadTooLargeError
+from simpleml.documents import Document
+from simpleml.errors import PayloadTooLargeError
 from simpleml.web.parameters import NUMBER, WHOLE, parse, read_body, read_json_object
+from simpleml.web.train.files import SentFile, joined, read_files
 
 _BODY_SLOWNESS = 10
 """A text is larger than a question: so many times longer may it take to arrive."""
 _BESIDE_THE_TEXT = 64 * 1024
-_TEXT_TYPES = ("text/plain", "application/octet-stream")
+_NO_FILES = ("", "application/json", "application/x-www-form-urlencoded")
+"""Types of a body that is JSON; any other is a file."""
 
 
 class CheckParameters(BaseModel):
@@ -25,7 +28,7 @@ class CheckParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    text: str = Field(description="The text to learn from, UTF-8.")
+    text: str = Field(description="The text to learn from; in a form, a file of any kind or more.")
     layers: Annotated[int, Field(ge=1, le=4), WHOLE] = Field(3, description="LSTM layers.")
     units: Annotated[int, Field(ge=8, le=1024), WHOLE] = Field(
         512, description="Units of each layer."
@@ -56,6 +59,13 @@ class CheckParameters(BaseModel):
         1, description="The same number is the same training on the same machine."
     )
 
+    _documents: tuple[Document, ...] = PrivateAttr(())
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        """What was taken out of the files that the text came in."""
+        return [document.facts for document in self._documents]
+
     def options(self) -> dict[str, Any]:
         """train.py's options, by the names of TrainingOptions' fields."""
         return self.model_dump(exclude={"text", "name", "source"})
@@ -84,7 +94,7 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
         seconds: that a small body may take.
 
     Raises:
-        InvalidValueError: a value is wrong, or the text is not UTF-8.
+        InvalidValueError: a value is wrong, or a file is no text.
         PayloadTooLargeError: the text is larger than `most_bytes`.
         RequestTimeoutError: the body came too slowly.
     """
@@ -96,14 +106,23 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
         request.max_content_length = most_bytes + _BESIDE_THE_TEXT
         request.max_form_memory_size = most_bytes + _BESIDE_THE_TEXT
         values |= request.form.to_dict()
-        if "text" in request.files:
-            values["text"] = _decoded(request.files["text"].read())
-    elif request.mimetype in _TEXT_TYPES:
+        files = [
+            SentFile(sent.read(), sent.filename or "the text")
+            for sent in request.files.getlist("text")
+        ]
+    elif _is_file():
         request.max_content_length = most_bytes
-        values["text"] = _decoded(read_body(seconds))
+        charset = request.mimetype_params.get("charset")
+        plain = request.mimetype == "text/plain"
+        files = [SentFile(read_body(seconds), "the text", charset if plain else None)]
     else:
         values |= read_json_object(seconds)
+        files = []
+    documents = read_files(files)
+    if documents:
+        values["text"] = joined(documents)
     parameters = parse(model, values)
+    parameters._documents = documents
     size = len(parameters.text.encode())
     if size > most_bytes:
         raise PayloadTooLargeError(
@@ -112,12 +131,6 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
     return parameters
 
 
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidValueError(
-            f"The text is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}. "
-            "Save it as UTF-8 first.",
-            param="text",
-        ) from None
+def _is_file() -> bool:
+    """Whether the body is a file; JSON may come with many types, or with none."""
+    return request.mimetype not in _NO_FILES and not request.mimetype.endswith("+json")

@@ -112,7 +112,8 @@ def guard() -> None:
 def check_text() -> Response:
     """Whether a text is enough, and how long a training of it takes here."""
     asked = _read(CheckParameters)
-    return jsonify(check.check(trainings().store, asked.text, asked.options()))
+    facts = check.check(trainings().store, asked.text, asked.options())
+    return jsonify({**facts, "files": asked.files})
 
 
 @blueprint.post("/v1/train")
