@@ -129,8 +129,6 @@ VARIANTS = {
     # name: (what, backend, precision, package it needs)
     "train.py, TensorFlow, bfloat16": (ours, "tensorflow", "bfloat16", "tensorflow"),
     "train.py, TensorFlow, float32": (ours, "tensorflow", "float32", "tensorflow"),
-    "train.py, JAX, float32": (ours, "jax", "float32", "jax"),
-    "train.py, JAX, bfloat16": (ours, "jax", "bfloat16", "jax"),
     "train.py, PyTorch, float32": (ours, "torch", "float32", "torch"),
     "train.py, PyTorch, bfloat16": (ours, "torch", "bfloat16", "torch"),
     "Keras' LSTM, TensorFlow, float32": (keras_lstm, "tensorflow", "float32", "tensorflow"),

@@ -56,7 +56,6 @@ PLACES = {
     "tflearn": {"training"},
     "keras": {"training"},
     "torch": {"training"},
-    "jax": {"training"},
 }
 
 
@@ -179,7 +178,7 @@ def test_importing_everything_that_serves_loads_no_tensorflow_and_starts_no_thre
         f"for name in {serving!r}: importlib.import_module(name)\n"
         "import simpleml\n"
         "simpleml.ModelLoader, simpleml.SequenceGenerator, simpleml.create_app\n"
-        "print([m for m in ('tensorflow', 'tflearn', 'keras', 'torch', 'jax', 'pandas', 'PIL') "
+        "print([m for m in ('tensorflow', 'tflearn', 'keras', 'torch', 'pandas', 'PIL') "
         "if m in sys.modules], threading.active_count())\n"
     )
     said = subprocess.run(

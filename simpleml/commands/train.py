@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
             "and TFLearn loads. Options left out are chosen for the text."
         ),
         epilog=(
-            "KERAS_BACKEND=tensorflow (default), jax or torch chooses what it runs on. Ctrl-C "
+            "KERAS_BACKEND=tensorflow (default) or torch chooses what it runs on. Ctrl-C "
             "stops it safely; the same command with --resume goes on."
         ),
     )

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
+from simpleml.training.learner import Learner
 from simpleml.training.recurrent import Array, zero_state
 
 OVERLAP = 512
@@ -34,7 +34,9 @@ class Evaluation:
         return self.nats / math.log(2)
 
 
-def stateful_losses(learner: Any, pieces: Sequence[Array], rows: int, steps: int) -> list[Array]:
+def stateful_losses(
+    learner: Learner, pieces: Sequence[Array], rows: int, steps: int
+) -> list[Array]:
     """Losses (N-1,) float32 of a sweep over each contiguous piece (N,), its first symbol given.
 
     Long pieces are cut in parts that are swept side by side, ``rows`` at a time, each begun
@@ -67,11 +69,13 @@ def stateful_losses(learner: Any, pieces: Sequence[Array], rows: int, steps: int
     ]
 
 
-def _sweep(learner: Any, text: Array, parts: Array, chunks: int, steps: int, losses: Array) -> None:
+def _sweep(
+    learner: Learner, text: Array, parts: Array, chunks: int, steps: int, losses: Array
+) -> None:
     """Run B parts (B, 3: begin, first, last) side by side, writing the losses of their targets."""
     begin, first, last = parts.T
     none = learner.shape.vocabulary
-    state: list[Any] = zero_state(learner.shape, len(parts))
+    state = zero_state(learner.shape, len(parts))
     for chunk in range(chunks):
         places = begin + chunk * steps + np.arange(steps + 1)[:, None]  # (T+1, B)
         block = text[np.minimum(places, len(text) - 1)]
@@ -81,7 +85,9 @@ def _sweep(learner: Any, text: Array, parts: Array, chunks: int, steps: int, los
         losses[places[:-1][mine]] = values[mine]
 
 
-def window_losses(learner: Any, piece: Array, window: int, positions: Array, rows: int) -> Array:
+def window_losses(
+    learner: Learner, piece: Array, window: int, positions: Array, rows: int
+) -> Array:
     """Losses of the symbols at ``positions`` (each at least ``window``) from the window before."""
     losses = np.zeros(len(positions), np.float32)
     state = zero_state(learner.shape, rows)
@@ -96,7 +102,7 @@ def window_losses(learner: Any, piece: Array, window: int, positions: Array, row
 
 
 def evaluate_stateful(
-    learner: Any, pieces: Sequence[Array], rows: int = 64, steps: int = 64
+    learner: Learner, pieces: Sequence[Array], rows: int = 64, steps: int = 64
 ) -> Evaluation:
     """Mean loss of a stateful sweep over each of the contiguous ``pieces``."""
     losses = np.concatenate(stateful_losses(learner, pieces, rows, steps))
@@ -104,7 +110,7 @@ def evaluate_stateful(
 
 
 def evaluate_windows(
-    learner: Any, pieces: Sequence[Array], window: int, sample: int = 5_000
+    learner: Learner, pieces: Sequence[Array], window: int, sample: int = 5_000
 ) -> Evaluation:
     """Mean loss from windows alone, at about ``sample`` evenly spread positions."""
     every = max(1, sum(len(piece) for piece in pieces) // sample)
@@ -118,7 +124,7 @@ def evaluate_windows(
 
 
 def evaluate_both(
-    learner: Any,
+    learner: Learner,
     pieces: Sequence[Array],
     window: int,
     random: np.random.Generator,

@@ -7,9 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Tensor = Any
+
+
+class Groups(NamedTuple):
+    """What is kept of the parameters, each a list in the parameters' order and shapes, float32."""
+
+    parameters: list[Tensor]
+    first_moment: list[Tensor]
+    second_moment: list[Tensor]
+    average: list[Tensor]  # moving average of the parameters
+
+
+class StepNumbers(NamedTuple):
+    """What an update wants to know of its step; the corrections are those of both moments' start
+    at zero."""
+
+    learning_rate: float | Tensor
+    correction1: float | Tensor
+    correction2: float | Tensor
+    average_decay: float | Tensor
 
 
 @dataclass(frozen=True)
@@ -28,32 +47,39 @@ class OptimizerOptions:
 
 
 def adamw(
-    groups: Sequence[Sequence[Tensor]],
+    groups: Groups,
     gradients: Sequence[Tensor],
-    numbers: Sequence[Tensor],
+    numbers: StepNumbers,
     options: OptimizerOptions,
-) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+) -> Groups:
     """One update (Kingma and Ba, arXiv:1412.6980, algorithm 1), float32 throughout.
 
-    ``groups``: the parameters, their first and second moments, their moving average, each a list
-    in the parameters' order; the same comes back, new. ``numbers``: from ``step_numbers``.
+    Args:
+        groups: as they are; not changed.
+        gradients: of the parameters, in their order and shapes.
+        numbers: from :func:`step_numbers`.
+        options: constants of the update.
+
+    Returns:
+        The groups after the update.
     """
     from keras import ops
 
-    learning_rate, correction1, correction2, average_decay = numbers
     squares = [ops.sum(ops.square(gradient)) for gradient in gradients]
     norm = ops.sqrt(sum(squares[1:], squares[0]))
     scale = ops.minimum(1.0, options.clip_norm / (norm + 1e-6))
-    new: tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]] = ([], [], [], [])
+    new = Groups([], [], [], [])
     for gradient, value, one, two, mean in zip(gradients, *groups, strict=True):
         clipped = gradient * scale
         first = options.beta1 * one + (1.0 - options.beta1) * clipped
         second = options.beta2 * two + (1.0 - options.beta2) * ops.square(clipped)
-        change = (first / correction1) / (ops.sqrt(second / correction2) + options.epsilon)
+        change = (first / numbers.correction1) / (
+            ops.sqrt(second / numbers.correction2) + options.epsilon
+        )
         if len(value.shape) > 1:
             change = change + options.weight_decay * value
-        moved = value - learning_rate * change
-        averaged = average_decay * mean + (1.0 - average_decay) * moved
+        moved = value - numbers.learning_rate * change
+        averaged = numbers.average_decay * mean + (1.0 - numbers.average_decay) * moved
         for column, item in zip(new, (moved, first, second, averaged), strict=True):
             column.append(item)
     return new
@@ -61,10 +87,9 @@ def adamw(
 
 def step_numbers(
     update: int, learning_rate: float, average_decay: float, options: OptimizerOptions
-) -> tuple[float, float, float, float]:
-    """What ``adamw`` wants to know of the step: learning rate, the corrections of both moments'
-    start at zero for update number ``update`` (from 1), decay of the average."""
-    return (
+) -> StepNumbers:
+    """The numbers of update number ``update``, counted from 1."""
+    return StepNumbers(
         learning_rate,
         1.0 - options.beta1**update,
         1.0 - options.beta2**update,

@@ -1,6 +1,6 @@
 """The network: a stack of LSTMs over one-hot symbols and a softmax, as plain functions of arrays.
 
-Written with ``keras.ops``, so that the same lines run on TensorFlow, JAX and PyTorch; the one part
+Written with ``keras.ops``, so that the same lines run on TensorFlow and on PyTorch; the one part
 that is worth writing for each of them, the recurrence itself, is a function handed in (``lstm``,
 see ``backends/``). This module knows nothing of files, of text or of the training loop.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from simpleml.models.weights import LayerWeights, NetworkWeights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensor = Any  # a tensor of whichever backend Keras runs on
+State = list[Any]
+"""h and c of each layer, 2L arrays (B, H) float32, of NumPy or of the backend."""
 Lstm = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """One layer over a chunk: (inputs, kernel, recurrent, bias, hidden, cell) → (outputs, last hidden,
 last cell). ``inputs`` are tokens (T, B) int32 for the first layer (a row of ``kernel`` each), else
@@ -61,14 +63,16 @@ class NetworkShape:
         return sum(int(np.prod(shape)) for shape in self.parameter_shapes())
 
 
-@dataclass(frozen=True)
-class Masks:
+class Masks(NamedTuple):
     """What is dropped during one chunk, drawn on the host so that every backend drops the same.
 
-    ``outputs``: (L, T, B, H) bool, True where a layer's output is kept (Zaremba et al.,
-    arXiv:1409.2329), or None. ``recurrent``: (L, H, 4H) bool, True where a recurrent weight is
-    kept (weight-drop, Merity et al., arXiv:1708.02182), or None. What is kept is multiplied by
-    ``output_scale`` and ``recurrent_scale``, 1/(1-p).
+    Attributes:
+        outputs: (L, T, B, H) bool, True where a layer's output is kept (Zaremba et al.,
+            arXiv:1409.2329), or None.
+        recurrent: (L, H, 4H) bool, True where a recurrent weight is kept (weight-drop, Merity et
+            al., arXiv:1708.02182), or None.
+        output_scale: what kept outputs are multiplied by, 1/(1-p).
+        recurrent_scale: what kept recurrent weights are multiplied by, 1/(1-p).
     """
 
     outputs: Tensor | None
@@ -108,7 +112,7 @@ def initial_parameters(shape: NetworkShape, random: np.random.Generator) -> list
     return parameters
 
 
-def zero_state(shape: NetworkShape, rows: int) -> list[Array]:
+def zero_state(shape: NetworkShape, rows: int) -> State:
     """The state before the first symbol: h and c of each layer, 2L arrays (B, H) float32."""
     return [np.zeros((rows, shape.units), np.float32) for _ in range(2 * shape.layers)]
 
@@ -136,22 +140,27 @@ def cast_parameters(
 def forward(
     cast: Sequence[Tensor],
     tokens: Tensor,
-    state: Sequence[Tensor],
+    state: State,
     masks: Masks | None,
     shape: NetworkShape,
     lstm: Lstm,
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, State]:
     """Run a chunk.
 
-    ``cast``: from ``cast_parameters``. ``tokens``: (T, B) int32 below V, or V for no symbol.
-    ``state``: 2L arrays (B, H) float32. ``masks``: of these rows, or None.
-    ``lstm``: the backend's recurrence of one layer.
+    Args:
+        cast: from :func:`cast_parameters`.
+        tokens: (T, B) int32 below V, or V for no symbol.
+        state: 2L arrays (B, H) float32.
+        masks: of these rows, or None.
+        shape: sizes of the network.
+        lstm: the backend's recurrence of one layer.
 
-    Returns the last layer's outputs (T, B, H) in the computing dtype, and the new state.
+    Returns:
+        The last layer's outputs (T, B, H) in the computing dtype, and the new state.
     """
     from keras import ops
 
-    new_state: list[Tensor] = []
+    new_state: State = []
     hidden = tokens
     for layer in range(shape.layers):
         hidden, *after = lstm(

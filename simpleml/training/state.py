@@ -18,11 +18,12 @@ import numpy as np
 
 from simpleml.errors import TrainingError
 from simpleml.files import writing
-from simpleml.training.learner import GROUPS, LearnerState
+from simpleml.training.learner import LearnerState
+from simpleml.training.optimizer import Groups
 from simpleml.training.recurrent import Array
 
 FORMAT = 1
-_STORED = (*GROUPS, "carried")
+_STORED = ("parameters", "first", "second", "average", "carried")
 
 
 @dataclass
@@ -40,8 +41,8 @@ def save_point(path: Path, point: SavedPoint) -> None:
         TrainingError: the disk is full or the folder not writable; what was there stands.
     """
     arrays: dict[str, Array] = {}
-    for group in _STORED:
-        for number, value in enumerate(getattr(point.learner, group)):
+    for group, values in zip(_STORED, (*point.learner.groups, point.learner.carried), strict=True):
+        for number, value in enumerate(values):
             arrays[f"{group}/{number}"] = value
     facts = {**point.facts, "format": FORMAT, "updates": point.learner.updates}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
@@ -74,7 +75,7 @@ def load_point(path: Path) -> SavedPoint:
         raise TrainingError(f"{path} is no saved point of a training: {error}") from None
     if facts.get("format") != FORMAT:
         raise TrainingError(f"{path} was saved by another version of SimpleML: train anew")
-    return SavedPoint(LearnerState.of(groups[:-1], groups[-1], facts["updates"]), facts)
+    return SavedPoint(LearnerState(Groups(*groups[:-1]), groups[-1], facts["updates"]), facts)
 
 
 def storage_error(path: Path, error: OSError) -> TrainingError:

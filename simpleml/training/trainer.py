@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from simpleml.training.evaluation import (
     evaluate_windows,
 )
 from simpleml.training.export import export, prepare
-from simpleml.training.learner import LearnerOptions, LearnerState
+from simpleml.training.learner import Learner, LearnerOptions, LearnerState
 from simpleml.training.material import read_material
 from simpleml.training.optimizer import OptimizerOptions
 from simpleml.training.options import TrainingOptions, resumed
@@ -158,7 +158,7 @@ class Trainer:
         self._pace = self._make_pace(longer=point is not None and "epochs" in (given or {}))
         self._began = time.perf_counter()
         self._stop = StopRequest()
-        self._learner: Any = None
+        self._learner: Learner
         self._progress = progress or Progress(
             folder=self.folder, tensorboard=tensorboard, status=status
         )
@@ -209,7 +209,7 @@ class Trainer:
         minutes = self.options.max_minutes
         return schedule.Pace(total, None if minutes is None else 60 * minutes)
 
-    def _make_learner(self) -> Any:
+    def _make_learner(self) -> Learner:
         backend = backends.current()
         backend.prepare()
         options = self.options
@@ -277,7 +277,7 @@ class Trainer:
         if self._point is None:
             raise TrainingError("--export-only writes a model from a saved point: add --resume")
         nats = self._run.best if math.isfinite(self._run.best) else None
-        self._export(self._point.learner.average, nats)
+        self._export(self._point.learner.groups.average, nats)
         return self.folder
 
     def _train(self) -> str:
@@ -297,7 +297,7 @@ class Trainer:
         run, chunks = self._run, self._chunks
         targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
         every = backends.current().READ_EVERY
-        pending: list[Any] = []
+        pending: list[SupportsFloat] = []
         saved = planned = self._elapsed()
         began = saved - run.epoch_seconds
         advance = self._pace.advance(run.progress, self._updates_done())
@@ -319,7 +319,7 @@ class Trainer:
                 saved = self._elapsed()
         self._settle(pending)
 
-    def _update(self) -> Any:
+    def _update(self) -> SupportsFloat:
         """One update on the next chunk; returns its loss, perhaps still on the device."""
         updates = self._learner.updates
         windows = self.options.recipe == "windows"
@@ -451,7 +451,7 @@ class Trainer:
         weights, weight_scale = _drop(options.weight_drop, (layers, units, 4 * units), random)
         return keep, Masks(outputs, weights, output_scale, weight_scale)
 
-    def _settle(self, pending: list[Any]) -> float | None:
+    def _settle(self, pending: list[SupportsFloat]) -> float | None:
         """Read the losses that are still on the device into the epoch's sum."""
         if not pending:
             return None

@@ -126,7 +126,9 @@ def test_a_saved_point_comes_back_as_it_was(tmp_path: Path) -> None:
     state.save_point(path, point())
     again = state.load_point(path)
     assert again.learner.updates == 9
-    np.testing.assert_array_equal(again.learner.parameters[0], point().learner.parameters[0])
+    np.testing.assert_array_equal(
+        again.learner.groups.parameters[0], point().learner.groups.parameters[0]
+    )
     np.testing.assert_array_equal(again.learner.carried[0], 1.0)
     generator = np.random.default_rng(0)
     generator.bit_generator.state = again.facts["random"]

@@ -1,38 +1,41 @@
-"""The parts of training that are written once per Keras backend; the rest is ``keras.ops``.
+"""The parts of training that are written once per backend; the rest is ``keras.ops``.
 
-Each module holds ``lstm`` (one layer's recurrence over a chunk, with its gradient), facts about the
-device (``on_gpu``, ``default_shards``, ``best_precision``, ``READ_EVERY``) and ``Learner``
-(parameters, optimiser state and the compiled steps on the device).
+Each module is a :class:`simpleml.training.learner.Backend`: facts about the device, the recurrence
+of one layer, and a ``Learner`` with the steps that change its parameters.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import Any
 
 from simpleml.errors import TrainingError
+from simpleml.training.learner import Backend
 
-NAMES = ("tensorflow", "jax", "torch")
+NAMES = ("tensorflow", "torch")
 
 
-def current() -> Any:
-    """The module for the backend Keras runs on (``KERAS_BACKEND``, else Keras' own choice).
+def current() -> Backend:
+    """The module for the backend that ``KERAS_BACKEND`` names, TensorFlow's if it names none.
 
     Raises:
-        TrainingError: it is not installed, or not one of the three; says what to install.
+        TrainingError: it is not installed, or not one of the two; says what to install.
     """
-    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if wanted not in NAMES:
-        raise TrainingError(f"KERAS_BACKEND={wanted}: must be one of {', '.join(NAMES)}")
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras reads it too
+    if name not in NAMES:
+        raise TrainingError(f"KERAS_BACKEND={name}: must be one of {', '.join(NAMES)}")
     try:
-        import keras
+        import keras  # noqa: F401 - for its absence, which is told below
 
-        name = keras.backend.backend()
-        return importlib.import_module(f"{__name__}.{name}_backend")
+        if name == "torch":
+            from simpleml.training.backends import torch_backend
+
+            return torch_backend
+        from simpleml.training.backends import tensorflow_backend
+
+        return tensorflow_backend
     except ModuleNotFoundError as error:
-        missing = error.name or wanted
+        missing = error.name or name
         raise TrainingError(
             f"training needs {missing}, which is not installed: pip install -r required.txt, or "
-            f"pip install keras {wanted}"
+            f"pip install keras {name}"
         ) from error

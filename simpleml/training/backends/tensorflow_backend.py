@@ -10,13 +10,15 @@ done for all steps at once, and the rows are cut into one shard per core, each c
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, SupportsFloat
 
+import numpy as np
 import tensorflow as tf
 
 from simpleml.training import learner, machine, optimizer
-from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, Masks, NetworkShape, Tensor, project
+from simpleml.training.learner import DeviceLearner, LearnerOptions, LearnerState
+from simpleml.training.optimizer import StepNumbers
+from simpleml.training.recurrent import Array, Masks, NetworkShape, State, Tensor, project
 
 READ_EVERY = 20 if tf.config.list_physical_devices("GPU") else 1
 """Updates between two readings of the loss: each waits for the device."""
@@ -116,94 +118,45 @@ def _lstm(projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor) ->
     return (hiddens, cell), gradient
 
 
-class Learner:
-    """Parameters, optimiser and carried state on the device, and the steps that change them."""
+class Learner(DeviceLearner):
+    """The steps as graphs; the update (clipping, AdamW, average) is one XLA program."""
 
     def __init__(self, shape: NetworkShape, options: LearnerOptions, state: LearnerState) -> None:
-        self.shape, self.options = shape, options
-        self.updates = state.updates
-        self._groups = [
-            [tf.Variable(value, trainable=False) for value in group] for group in state.groups
-        ]
-        self._carried = [tf.constant(value) for value in state.carried]
-        self._step = tf.function(self._training_step, autograph=False)
-        self._losses = tf.function(self._evaluation_step, autograph=False)
+        super().__init__(shape, options, state)
+        self._training_graph = tf.function(self._training_step, autograph=False)
+        self._judging_graph = tf.function(self._judging_step, autograph=False)
         self._update = tf.function(self._apply, autograph=False, jit_compile=True)
 
-    def train(
-        self,
-        tokens: Array,
-        targets: Array,
-        keep: Array,
-        masks: Masks,
-        learning_rate: float,
-        average_decay: float,
-    ) -> Any:
-        """One update; returns the chunk's mean loss in nats, as something ``float`` can read.
-
-        ``keep`` (B, 1) float32 is 0 where a row starts from the zero state.
-        """
-        self.updates += 1
-        options = self.options.optimizer
-        loss, self._carried = self._step(
-            tf.constant(tokens),
-            tf.constant(targets),
+    def _train(
+        self, tokens: Tensor, targets: Tensor, keep: Tensor, masks: Masks, numbers: StepNumbers
+    ) -> tuple[SupportsFloat, State]:
+        scales = [tf.constant(value, tf.float32) for value in masks[2:]]
+        result: tuple[SupportsFloat, State] = self._training_graph(
+            tokens,
+            targets,
             self._carried,
-            tf.constant(keep),
-            None if masks.outputs is None else tf.constant(masks.outputs),
-            None if masks.recurrent is None else tf.constant(masks.recurrent),
-            [
-                tf.constant(value, tf.float32)
-                for value in (
-                    masks.output_scale,
-                    masks.recurrent_scale,
-                    *optimizer.step_numbers(self.updates, learning_rate, average_decay, options),
-                )
-            ],
+            keep,
+            Masks(*masks[:2], *scales),
+            StepNumbers(*(tf.constant(value, tf.float32) for value in numbers)),
         )
-        return loss
+        return result
 
-    def losses(
-        self, tokens: Array, targets: Array, state: list[Any], averaged: bool = True
-    ) -> tuple[Array, list[Any]]:
-        """Losses in nats per target (T or 1, B) and the state after, with the averaged weights."""
-        values, after = self._losses(
-            tf.constant(tokens),
-            tf.constant(targets),
-            [tf.constant(value) for value in state],
-            averaged,
-        )
-        return values.numpy(), after
-
-    def reset(self) -> None:
-        """Carry zero states into the next chunk."""
-        self._carried = [tf.zeros_like(value) for value in self._carried]
-
-    def parameters(self, averaged: bool = True) -> list[Array]:
-        """The parameters on the host, averaged or as they are."""
-        return [value.numpy() for value in self._groups[3 if averaged else 0]]
-
-    def set_average(self, parameters: list[Array]) -> None:
-        """Put other weights in the place of the averaged ones, to measure them."""
-        for variable, value in zip(self._groups[3], parameters, strict=True):
-            variable.assign(value)
-
-    def state(self) -> LearnerState:
-        """A copy of everything on the host, to be saved."""
-        groups = [[value.numpy() for value in group] for group in self._groups]
-        return LearnerState.of(groups, [value.numpy() for value in self._carried], self.updates)
+    def _judge(
+        self, tokens: Tensor, targets: Tensor, state: State, averaged: bool
+    ) -> tuple[Tensor, State]:
+        result: tuple[Tensor, State] = self._judging_graph(tokens, targets, state, averaged)
+        return result
 
     def _training_step(
         self,
         tokens: Tensor,
         targets: Tensor,
-        carried: list[Tensor],
+        carried: State,
         keep: Tensor,
-        outputs: Tensor | None,
-        recurrent_mask: Tensor | None,
-        numbers: list[Tensor],
-    ) -> tuple[Tensor, list[Tensor]]:
-        values = self._groups[0]
+        masks: Masks,
+        numbers: StepNumbers,
+    ) -> tuple[Tensor, State]:
+        values = self._groups.parameters
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             loss, after = learner.chunk_loss(
@@ -211,31 +164,35 @@ class Learner:
                 tokens,
                 targets,
                 [value * keep for value in carried],
-                Masks(outputs, recurrent_mask, *numbers[:2]),
+                masks,
                 self.shape,
                 self.options,
                 lstm,
             )
         gradients = [tf.convert_to_tensor(value) for value in tape.gradient(loss, values)]
-        self._update(gradients, numbers[2:])
+        self._update(gradients, numbers)
         return loss, after
 
-    def _apply(self, gradients: list[Tensor], numbers: list[Tensor]) -> None:
+    def _apply(self, gradients: list[Tensor], numbers: StepNumbers) -> None:
         new = optimizer.adamw(self._groups, gradients, numbers, self.options.optimizer)
         for group, values in zip(self._groups, new, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
 
-    def _evaluation_step(
-        self, tokens: Tensor, targets: Tensor, state: list[Tensor], averaged: bool
-    ) -> tuple[Tensor, list[Tensor]]:
-        group = self._groups[3 if averaged else 0]
-        return learner.chunk_losses(
-            [tf.convert_to_tensor(value) for value in group],
-            tokens,
-            targets,
-            state,
-            self.shape,
-            self.options,
-            lstm,
-        )
+    def _judging_step(
+        self, tokens: Tensor, targets: Tensor, state: State, averaged: bool
+    ) -> tuple[Tensor, State]:
+        weights = [tf.convert_to_tensor(value) for value in self._weights(averaged)]
+        return learner.chunk_losses(weights, tokens, targets, state, self.shape, self.options, lstm)
+
+    def _variable(self, value: Array) -> Tensor:
+        return tf.Variable(value, trainable=False)
+
+    def _assign(self, variable: Tensor, value: Array) -> None:
+        variable.assign(value)
+
+    def _tensor(self, value: Any) -> Tensor:
+        return tf.convert_to_tensor(value)
+
+    def _host(self, value: Tensor) -> Array:
+        return np.array(value.numpy())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import torch
 
 from simpleml.training import learner, machine
-from simpleml.training.learner import LearnerOptions, LearnerState
-from simpleml.training.recurrent import Array, Masks, NetworkShape, Tensor
+from simpleml.training.learner import DeviceLearner, LearnerOptions, LearnerState
+from simpleml.training.optimizer import StepNumbers
+from simpleml.training.recurrent import Array, Masks, NetworkShape, State, Tensor
 
 READ_EVERY = 20 if torch.cuda.is_available() else 1
 """Updates between two readings of the loss: each waits for the device, which costs a GPU time."""
@@ -48,7 +49,7 @@ def lstm(
         inputs, kernel, bias = _vectors(inputs, kernel, bias)
     weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
     start = [value.detach().to(kernel.dtype)[None] for value in (hidden, cell)]
-    outputs, last_hidden, last_cell = torch._VF.lstm(
+    outputs, last_hidden, last_cell = torch.lstm(
         inputs,
         start,
         weights,
@@ -72,90 +73,44 @@ def _vectors(tokens: Tensor, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tens
     return kernel[tokens.long()] + bias, identity, torch.zeros_like(bias)
 
 
-class Learner:
-    """Parameters, optimiser and carried state on the device, and the steps that change them.
-
-    As ``tensorflow_backend.Learner``.
-    """
+class Learner(DeviceLearner):
+    """Eager steps; the update is PyTorch's own AdamW."""
 
     def __init__(self, shape: NetworkShape, options: LearnerOptions, state: LearnerState) -> None:
-        self.shape, self.options = shape, options
-        self.updates = state.updates
         self._device = torch.device("cuda" if on_gpu() else "cpu")
-        self._groups = [[self._tensor(value) for value in group] for group in state.groups]
-        self._carried = [self._tensor(value) for value in state.carried]
+        super().__init__(shape, options, state)
         self._optimizer = self._make_optimizer()
 
-    def train(
-        self,
-        tokens: Array,
-        targets: Array,
-        keep: Array,
-        masks: Masks,
-        learning_rate: float,
-        average_decay: float,
-    ) -> Any:
-        """One update; returns the chunk's mean loss in nats, as something ``float`` can read."""
-        self.updates += 1
-        parameters = self._groups[0]
+    def _train(
+        self, tokens: Tensor, targets: Tensor, keep: Tensor, masks: Masks, numbers: StepNumbers
+    ) -> tuple[SupportsFloat, State]:
         loss, after = learner.chunk_loss(
-            parameters,
-            self._tensor(tokens),
-            self._tensor(targets),
-            [value * self._tensor(keep) for value in self._carried],
-            Masks(
-                None if masks.outputs is None else self._tensor(masks.outputs),
-                None if masks.recurrent is None else self._tensor(masks.recurrent),
-                masks.output_scale,
-                masks.recurrent_scale,
-            ),
+            self._groups.parameters,
+            tokens,
+            targets,
+            [value * keep for value in self._carried],
+            masks,
             self.shape,
             self.options,
             lstm,
         )
         loss.backward()
-        self._apply(learning_rate, average_decay)
-        self._carried = after
-        return loss.detach()
+        self._apply(numbers)
+        return loss.detach(), after
 
-    def losses(
-        self, tokens: Array, targets: Array, state: list[Any], averaged: bool = True
-    ) -> tuple[Array, list[Any]]:
-        """Losses in nats per target (T or 1, B) and the state after, with the averaged weights."""
+    def _judge(
+        self, tokens: Tensor, targets: Tensor, state: State, averaged: bool
+    ) -> tuple[Tensor, State]:
         with torch.no_grad():
-            values, after = learner.chunk_losses(
-                self._groups[3 if averaged else 0],
-                self._tensor(tokens),
-                self._tensor(targets),
-                [self._tensor(value) for value in state],
-                self.shape,
-                self.options,
-                lstm,
+            return learner.chunk_losses(
+                self._weights(averaged), tokens, targets, state, self.shape, self.options, lstm
             )
-        return values.cpu().numpy(), after
-
-    def reset(self) -> None:
-        """Carry zero states into the next chunk."""
-        self._carried = [torch.zeros_like(value) for value in self._carried]
-
-    def parameters(self, averaged: bool = True) -> list[Array]:
-        """The parameters on the host, averaged or as they are."""
-        return [_host(value) for value in self._groups[3 if averaged else 0]]
-
-    def set_average(self, parameters: list[Array]) -> None:
-        """Put other weights in the place of the averaged ones, to measure them."""
-        self._groups[3] = [self._tensor(value) for value in parameters]
-
-    def state(self) -> LearnerState:
-        """A copy of everything on the host, to be saved."""
-        groups = [[_host(value) for value in group] for group in self._groups]
-        return LearnerState.of(groups, [_host(value) for value in self._carried], self.updates)
 
     def _make_optimizer(self) -> torch.optim.AdamW:
         """``optimizer.adamw`` as one kernel: 2 ms for 3x512 on two cores where plain operations
         take 59. Its moments are the learner's own tensors, changed in place."""
-        options = self.options.optimizer
-        parameters = [value.requires_grad_() for value in self._groups[0]]
+        options, groups = self.options.optimizer, self._groups
+        parameters = [value.requires_grad_() for value in groups.parameters]
         matrices = [value for value in parameters if value.dim() > 1]
         biases = [value for value in parameters if value.dim() <= 1]
         made = torch.optim.AdamW(
@@ -167,26 +122,32 @@ class Learner:
             eps=options.epsilon,
             fused=True,
         )
-        for value, first, second in zip(*self._groups[:3], strict=True):
+        for value, first, second in zip(*groups[:3], strict=True):
             steps = torch.tensor(float(self.updates), device=self._device)
             made.state[value] = {"step": steps, "exp_avg": first, "exp_avg_sq": second}
         return made
 
-    def _apply(self, learning_rate: float, average_decay: float) -> None:
+    def _apply(self, numbers: StepNumbers) -> None:
         """One update from the gradients, and the average of the weights after it."""
-        torch.nn.utils.clip_grad_norm_(self._groups[0], self.options.optimizer.clip_norm)
+        groups = self._groups
+        torch.nn.utils.clip_grad_norm_(groups.parameters, self.options.optimizer.clip_norm)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = numbers.learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
-        with torch.no_grad():
-            torch._foreach_lerp_(self._groups[3], self._groups[0], 1.0 - average_decay)
+        average = torch.optim.swa_utils.get_ema_multi_avg_fn(numbers.average_decay)
+        average(groups.average, groups.parameters, None)
+
+    def _variable(self, value: Array) -> Tensor:
+        return torch.tensor(value, device=self._device)
+
+    def _assign(self, variable: Tensor, value: Array) -> None:
+        variable.copy_(torch.from_numpy(np.asarray(value)))
 
     def _tensor(self, value: Any) -> Tensor:
         if isinstance(value, torch.Tensor):
             return value
         return torch.tensor(np.asarray(value), device=self._device)
 
-
-def _host(value: Tensor) -> Array:
-    return np.array(value.detach().cpu().numpy())
+    def _host(self, value: Tensor) -> Array:
+        return np.array(value.detach().cpu().numpy())
