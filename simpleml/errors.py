@@ -57,7 +57,7 @@ class InvalidValueError(SimpleMLError, ValueError):
 
 
 class UnknownCharactersError(InvalidValueError):
-    """The seed holds symbols that the model's alphabet lacks."""
+    """The seed holds symbols that the model's vocabulary lacks."""
 
     code = "unknown_characters"
 

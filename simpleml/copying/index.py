@@ -1,32 +1,24 @@
-"""Where every stretch of a corpus stands: what of a text is copied, and how a copy would go on.
+"""Where every stretch of a corpus stands: the verbatim overlap of a text, and how it would go on.
 
-    ML/<corpus>.txt          the text a model was trained on
-    ML/<corpus>.txt.index    this table, made beside it once and mapped by every process
-
-The file is a header and three sections that are used as they lie there: the text's code points in
-the smallest type that holds them, the places of all stretches of PASSAGE characters in the order of
-their hashes, and where each hash's places begin. Nothing is read but what is looked at, and all
-processes share the pages. A stretch counts only after its characters were compared.
+Three tables are made once for each corpus and lie beside it in a file (index_file.py): the text's
+code points, the places of all stretches of PASSAGE characters in the order of their hashes, and
+where each hash's places begin. A stretch counts only after its characters were compared.
 
 It knows nothing of models, of sampling or of HTTP.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import mmap
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simpleml.copying import index_file
+from simpleml.copying.index_file import Codes
 from simpleml.errors import CorpusUnavailableError
-from simpleml.files import writing
 
 PASSAGE = 20
 """Characters from which on a verbatim stretch counts as copied."""
@@ -35,9 +27,6 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that every character coun
 _POWERS = np.full(PASSAGE, _MULTIPLIER).cumprod()[::-1].copy()
 """What each character of a stretch counts in its hash, mod 2**64; see `_hashes`."""
 _OFFSETS = np.arange(PASSAGE)
-_MAGIC = b"SimpleML index 2"
-_HEADER = struct.Struct("<16s32sQBB")  # magic, key, characters, bytes of a code point, hash bits
-_ALIGNMENT = 64
 _MOST_CHARACTERS = 2**31 - 1
 _BUILD_CHUNK = 1 << 20
 _FIRST_BLOCK = 16
@@ -47,8 +36,6 @@ _MOST_PLACES = 16_384
 _MOST_COMPARED = 256
 """Of a stretch that stands very often (rows of dashes, blanks) so many places are looked at, and so
 many of them beyond its first characters: its passage may then be said to be shorter than it is."""
-
-Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Originality:
-    """How much of a text is copied."""
+    """How much of a text is verbatim overlap with the corpus."""
 
     characters: int
     copied: int
@@ -75,7 +62,7 @@ class Originality:
 
     @property
     def copied_share(self) -> float:
-        """0 to 1."""
+        """Of the text's characters, 0 to 1."""
         return self.copied / self.characters if self.characters else 0.0
 
 
@@ -106,11 +93,6 @@ class OriginalityIndex:
         self.codes = codes
         self._places, self._starts = places, starts
         self._bits = (len(starts) - 1).bit_length() - 1
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the table."""
-        return self.codes.nbytes + self._places.nbytes + self._starts.nbytes
 
     @classmethod
     def build(cls, corpus: str) -> OriginalityIndex:
@@ -189,56 +171,16 @@ class OriginalityIndex:
             )
         key = hashlib.sha256(f"{found} {encoding} {lower} {PASSAGE}".encode()).digest()
         kept = path.with_name(path.name + (".lower.index" if lower else ".index"))
-        if (mapped := cls._mapped(kept, key)) is not None:
-            return mapped
-        with _alone(path):
-            # whoever waited here finds what the first one wrote
-            if (mapped := cls._mapped(kept, key)) is not None:
-                return mapped
-            built = cls.build(_as_read(path, data, encoding, lower))
-            if not built._write(kept, key):
-                return built
-            return cls._mapped(kept, key) or built
+        if (sections := index_file.mapped(kept, key, PASSAGE)) is None:
+            with index_file.alone(path):  # whoever waited finds what the first one wrote
+                if (sections := index_file.mapped(kept, key, PASSAGE)) is None:
+                    built = cls.build(_as_read(path, data, encoding, lower))
+                    index_file.write(kept, key, (built.codes, built._places, built._starts))
+                    if (sections := index_file.mapped(kept, key, PASSAGE)) is None:
+                        return built
+        return cls(*sections)
 
-    @classmethod
-    def _mapped(cls, path: Path, key: bytes) -> OriginalityIndex | None:
-        """The index in a file; None where there is none, or one of no use."""
-        try:
-            with path.open("rb") as file:
-                view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            magic, found, characters, width, bits = _HEADER.unpack_from(view)
-        except (OSError, ValueError, struct.error):
-            return None
-        if magic != _MAGIC or found != key or width not in (1, 2, 4):
-            return None
-        offsets = _offsets(characters, width, bits)
-        if len(view) != offsets[-1]:
-            return None
-        count = characters - PASSAGE + 1
-        return cls(
-            np.frombuffer(view, np.dtype(f"<u{width}"), characters, offsets[0]),
-            np.frombuffer(view, np.dtype("<i4"), count, offsets[1]),
-            np.frombuffer(view, np.dtype("<u4"), (1 << bits) + 1, offsets[2]),
-        )
-
-    def _write(self, path: Path, key: bytes) -> bool:
-        """Put the index there whole or not at all; False where that cannot be done."""
-        width = self.codes.itemsize
-        offsets = _offsets(len(self.codes), width, self._bits)
-        try:
-            with writing(path) as file:
-                file.write(_HEADER.pack(_MAGIC, key, len(self.codes), width, self._bits))
-                for offset, section in zip(
-                    offsets, (self.codes, self._places, self._starts), strict=False
-                ):
-                    file.seek(offset)
-                    file.write(section.astype(section.dtype.newbyteorder("<"), copy=False).data)
-                file.truncate(offsets[-1])
-        except OSError:  # no right to write, or no space
-            return False
-        return True
-
-    # --- what is copied ---
+    # --- verbatim overlap ---
 
     def examine(self, text: str) -> Originality:
         """Find what of a text stands verbatim in the corpus; positions are code points of `text`.
@@ -422,15 +364,6 @@ def _hashes(codes: Codes, bits: int) -> NDArray[np.uint64]:
     return hashes
 
 
-def _offsets(characters: int, width: int, bits: int) -> list[int]:
-    """Where the three sections of a file begin, and its size."""
-    sizes = (characters * width, 4 * (characters - PASSAGE + 1), 4 * ((1 << bits) + 1))
-    offsets = [_ALIGNMENT]
-    for size in sizes:
-        offsets.append(-(-(offsets[-1] + size) // _ALIGNMENT) * _ALIGNMENT)
-    return offsets
-
-
 def _as_read(path: Path, data: bytes, encoding: str, lower: bool) -> str:
     """The text as the training read it: no byte order mark, line ends LF, lower case if asked."""
     try:
@@ -442,15 +375,3 @@ def _as_read(path: Path, data: bytes, encoding: str, lower: bool) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.lower() if lower else text
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time in; the corpus itself is locked, so that no other file is needed
-    and a folder for reading only will do."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:
-            pass  # a file system without locks: the file is replaced whole all the same
-        yield

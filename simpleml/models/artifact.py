@@ -1,7 +1,7 @@
 """One model's folder ML/<name>/: found, checked, described by its card, written as a whole.
 
     <name>.tfl.index, .tfl.data-00000-of-00001, .tfl.meta   the TFLearn checkpoint
-    char_idx_<name>.pickle                                  the alphabet
+    char_idx_<name>.pickle                                  the vocabulary
     <name>.json                                             the card (absent for old models)
 
 It knows how the files become arrays, not what is computed with them.
@@ -102,7 +102,7 @@ def find_artifact(models_dir: Path | str, name: str) -> ArtifactPaths | None:
         entries,
         f"char_idx_{name}.pickle",
         ".pickle",
-        "alphabet (char_idx*.pickle)",
+        "vocabulary (char_idx*.pickle)",
         "char_idx",
     )
     if prefix is None and char_idx is None:
@@ -110,7 +110,7 @@ def find_artifact(models_dir: Path | str, name: str) -> ArtifactPaths | None:
     if prefix is None:
         raise ArtifactError(f"the folder {name} has no checkpoint ({name}.tfl.index)")
     if char_idx is None:
-        raise ArtifactError(f"the folder {name} has no alphabet (char_idx_{name}.pickle)")
+        raise ArtifactError(f"the folder {name} has no vocabulary (char_idx_{name}.pickle)")
     card = folder / f"{name}.json"
     return ArtifactPaths(
         name=name,

@@ -118,16 +118,16 @@ class Vocabulary:
         self.symbols = tuple(symbols)
         self.index = {symbol: number for number, symbol in enumerate(self.symbols)}
         if len(self.index) != len(self.symbols) or "" in self.index:
-            raise VocabularyError("an alphabet needs different, non-empty symbols")
+            raise VocabularyError("a vocabulary needs different, non-empty symbols")
         if not self.symbols:
-            raise VocabularyError("the alphabet is empty")
+            raise VocabularyError("the vocabulary is empty")
         long = any(len(symbol) > 1 for symbol in self.symbols)
         self.level: Level = level or ("word" if long else "char")
         self.lossless_words = lossless_words
         self.lower = lower
         self.unknown_symbol = unknown_symbol
         if unknown_symbol is not None and unknown_symbol not in self.index:
-            raise VocabularyError(f"the unknown symbol {unknown_symbol!r} is not in the alphabet")
+            raise VocabularyError(f"the unknown symbol {unknown_symbol!r} is not in the vocabulary")
         self.separator = " " if self.level == "word" and not lossless_words else ""
 
     def __len__(self) -> int:
@@ -164,7 +164,7 @@ class Vocabulary:
         try:
             size = path.stat().st_size
             if size > _LARGEST_PICKLE_BYTES:
-                raise VocabularyError(f"{size} bytes are too many for an alphabet")
+                raise VocabularyError(f"{size} bytes are too many for a vocabulary")
             data = path.read_bytes()
         except OSError as error:
             raise VocabularyError(f"{path.name} cannot be read: {error.strerror}") from error
@@ -196,7 +196,7 @@ class Vocabulary:
         """Turn a seed (text, or a list of symbols) into indices.
 
         Raises:
-            UnknownCharactersError: `on_unknown` is "error" and a symbol is not in the alphabet;
+            UnknownCharactersError: `on_unknown` is "error" and a symbol is not in the vocabulary;
                 the message gives it, its position, its Unicode name and the nearest known ones.
         """
         symbols = self.split(seed) if isinstance(seed, str) else list(seed)

@@ -144,7 +144,7 @@ def test_among_several_candidates_the_models_own_name_wins(old: Path) -> None:
         ),
         (
             ("char_idx.pickle", "char_idx_2.pickle"),
-            "the folder x has several files that could be its alphabet (char_idx*.pickle): "
+            "the folder x has several files that could be its vocabulary (char_idx*.pickle): "
             "char_idx.pickle, char_idx_2.pickle; name the right one char_idx_x.pickle",
         ),
     ],
@@ -160,7 +160,7 @@ def test_several_candidates_are_told(old: Path, copies: tuple[str, str], message
 
 def test_a_missing_alphabet_is_told(folder: Path) -> None:
     (folder / "char_idx_x.pickle").unlink()
-    assert broken(folder) == "the folder x has no alphabet (char_idx_x.pickle)"
+    assert broken(folder) == "the folder x has no vocabulary (char_idx_x.pickle)"
 
 
 def test_a_missing_checkpoint_is_told(folder: Path) -> None:
@@ -240,7 +240,7 @@ def test_broken_models_do_not_concern_the_others(tmp_path: Path) -> None:
     breakages: dict[str, Callable[[Path], object]] = {
         "index": lambda path: path.with_suffix(".tfl.index").write_bytes(b""),
         "data": lambda path: path.with_suffix(".tfl.data-00000-of-00001").write_bytes(b""),
-        "alphabet": lambda path: (path.parent / f"char_idx_{path.name}.pickle").write_bytes(b""),
+        "vocabulary": lambda path: (path.parent / f"char_idx_{path.name}.pickle").write_bytes(b""),
         "card": lambda path: path.with_suffix(".json").write_bytes(b""),
         "missing": lambda path: path.with_suffix(".tfl.index").unlink(),
     }
@@ -400,7 +400,7 @@ def test_a_broken_graph_does_not_matter_beside_a_card(folder: Path) -> None:
         ({"corpus": "tales"}, "corpus is 'tales'"),
         ({"weights_sha256": 12}, "weights_sha256 is 12"),
         ({"weights_sha256": "00"}, "belongs to other weights than those in x.tfl"),
-        ({"unknown_symbol": "€"}, "the unknown symbol '€' is not in the alphabet"),
+        ({"unknown_symbol": "€"}, "the unknown symbol '€' is not in the vocabulary"),
         ({"unknown_symbol": 3}, "unknown_symbol is 3"),
     ],
     ids=repr,

@@ -1,4 +1,4 @@
-"""char_idx*.pickle: every protocol reads, nothing in it runs, and what is no alphabet is told."""
+"""char_idx*.pickle: every protocol reads, nothing in it runs, and what is no vocabulary is told."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_that_pickle_does_run_where_it_is_trusted(tmp_path: Path) -> None:
         (("a",), "it holds a tuple, not a dictionary"),
         ("abc", "it holds a str, not a dictionary"),
         (None, "it holds a NoneType, not a dictionary"),
-        ({}, "the alphabet is empty"),
+        ({}, "the vocabulary is empty"),
         ({"a": 0, "b": 2}, "the index of 'b' is 2; 2 symbols need 0 to 1"),
         ({"a": 1, "b": 2}, "the index of 'b' is 2; 2 symbols need 0 to 1"),
         ({"a": 0, "b": 0}, "'a' and 'b' share the index 0"),
@@ -141,15 +141,15 @@ def test_that_pickle_does_run_where_it_is_trusted(tmp_path: Path) -> None:
         ({"a": "0"}, "the index of 'a' is a str, not an integer"),
         ({0: "a"}, "a key is a int, not a string"),
         ({None: 0}, "a key is a NoneType, not a string"),
-        ({"": 0, "a": 1}, "an alphabet needs different, non-empty symbols"),
-        ({b"a": 0, "a": 1}, "an alphabet needs different, non-empty symbols"),
+        ({"": 0, "a": 1}, "a vocabulary needs different, non-empty symbols"),
+        ({b"a": 0, "a": 1}, "a vocabulary needs different, non-empty symbols"),
         ({"a": 10**30}, f"the index of 'a' is {10**30}; 1 symbols need 0 to 0"),
         (collections.OrderedDict(a=0), "it asks for collections.OrderedDict"),
         (collections.Counter("a"), "it asks for collections.Counter"),
     ],
     ids=repr,
 )
-def test_what_is_no_alphabet_is_told(
+def test_what_is_no_vocabulary_is_told(
     refused: Callable[[bytes], str], content: object, reason: str
 ) -> None:
     assert refused(pickle.dumps(content)).startswith(reason)
@@ -189,10 +189,10 @@ def test_objects_outside_the_file_are_refused(refused: Callable[[bytes], str]) -
     assert refused(b"Psomewhere\n.") == "it refers to objects outside the file"
 
 
-def test_a_file_too_large_for_an_alphabet_is_not_read(path: Path) -> None:
+def test_a_file_too_large_for_a_vocabulary_is_not_read(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(100 << 20)
-    with pytest.raises(VocabularyError, match="104857600 bytes are too many for an alphabet"):
+    with pytest.raises(VocabularyError, match="104857600 bytes are too many for a vocabulary"):
         Vocabulary.read(path)
 
 
