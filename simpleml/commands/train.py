@@ -92,6 +92,21 @@ def parser() -> argparse.ArgumentParser:
     )
 
     size = parser.add_argument_group("the network")
+    size.add_argument(
+        "--from",
+        "--begin-from",
+        dest="begin_from",
+        metavar="auto|nothing|MODEL",
+        default=argparse.SUPPRESS,
+        help="what it begins from: auto, the model marked as a base that predicts the text better "
+        "than counting does, else nothing; nothing; or a model's name or folder (default auto)",
+    )
+    _option(
+        size,
+        "--base-share",
+        float,
+        "share of the base's weights in what is kept; by default from the text's size",
+    )
     _option(size, "--layers", int, "LSTM layers")
     _option(size, "--units", int, "units of each layer")
     _option(size, "--seq-maxlen", int, "symbols that window mode looks back, as in TFLearn")
@@ -141,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     _option(run, "--learning-rate", float, "its peak; 0.002, with the windows recipe 0.001")
     _option(run, "--dropout", float, "share of outputs dropped; 0.35, windows recipe 0.5")
     _option(run, "--weight-drop", float, "share of recurrent weights dropped; 0.1, windows 0")
-    _option(run, "--weight-decay", float, "AdamW's, on the matrices")
+    _option(run, "--weight-decay", float, "AdamW's, on the matrices; 0.03, begun from a base 0")
     _option(run, "--reset", float, "share of rows that begin a chunk from the zero state")
     _option(run, "--precision", str, "auto: bfloat16 where the machine has it", choices=PRECISIONS)
     _option(run, "--random-state", int, "the same number gives the same run on the same machine")
@@ -224,6 +239,7 @@ def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
     chosen["encoding"] = "utf-8"
     chosen["source"] = chosen["source"] or f"{entry.title}: {entry.source}"
     chosen["licence"] = entry.licence
+    chosen["about"] = {"language": entry.language, "base": entry.base}
     return dict(entry.options)
 
 
@@ -246,6 +262,7 @@ def _train(
         encoding=chosen["encoding"],
         source=chosen["source"],
         licence=chosen.get("licence"),
+        about=chosen.get("about"),
         tensorboard=chosen["tensorboard"],
         status=chosen["status"],
         command=_command(chosen, name, given),

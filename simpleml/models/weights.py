@@ -61,12 +61,29 @@ class NetworkWeights:
         named.append(("FullyConnected/b", self.output_bias))
         return named
 
+    def rounded(self) -> NetworkWeights:
+        """The same with every number rounded to the nearest that bfloat16 has, still float32."""
+        return NetworkWeights(
+            tuple(LayerWeights(_rounded(one.matrix), _rounded(one.bias)) for one in self.layers),
+            _rounded(self.output_matrix),
+            _rounded(self.output_bias),
+        )
+
     def sha256(self) -> str:
         """Hash of all arrays (float32, little-endian, network order): what a text depends on."""
         digest = hashlib.sha256()
         for _, array in self.arrays():
             digest.update(np.ascontiguousarray(array, dtype="<f4").data)
         return digest.hexdigest()
+
+
+def _rounded(values: Float32Array) -> Float32Array:
+    """To 8 bits of mantissa, ties to even."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    return kept.view(np.float32)
 
 
 def layer_scope(number: int) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,6 @@ from simpleml.training.recurrent import (
     zero_state,
 )
 
-AUTO, NOTHING = "auto", "nothing"
 MEASURED_SYMBOLS = 24_576
 """Of a text, to say how well a base predicts it: a second or two."""
 _ROWS = 64
@@ -47,6 +47,16 @@ class Base:
     def parameters(self, vocabulary: Vocabulary) -> list[Array]:
         """Its parameters for another vocabulary; see ``transferred``."""
         return transferred(self.artifact, vocabulary)
+
+    def described(self) -> dict[str, Any]:
+        """For the card of the model that begins from it."""
+        card = self.artifact.card
+        return {
+            "name": self.name,
+            "weights_sha256": card.weights_sha256,
+            "nats_before": round(self.nats, 4),
+            "corpus": {one: card.corpus[one] for one in ("file", "sha256") if one in card.corpus},
+        }
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def read_material(
         validation_text=split.text("validation"),
         held_out=split.describe,
         corpus=corpus,
-        notes=file.notes,
+        notes=tuple(f"{note} (the file itself is unchanged)" for note in file.notes),
         shown=file.shown,
     )
 

@@ -14,6 +14,7 @@ from simpleml.errors import TrainingError
 
 RECIPES = ("stateful", "windows")
 LEVELS = ("char", "word")
+AUTO, NOTHING = "auto", "nothing"
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -31,8 +32,10 @@ class TrainingOptions:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
-    weight_decay: float = 0.03
+    weight_decay: float | None = None
     reset: float = 0.05  # share of rows that begin a chunk from the zero state
+    begin_from: str = AUTO  # a base's name or folder, "auto" or "nothing"
+    base_share: float | None = None  # of the base's weights in what is kept
     level: str = "char"
     max_words: int = 10_000
     lower: bool = False
@@ -63,6 +66,7 @@ class TrainingOptions:
         _within("--batch-size", self.batch_size, 1, 65_536)
         _within("--learning-rate", self.learning_rate, 1e-7, 1.0)
         _within("--weight-decay", self.weight_decay, 0.0, 10.0)
+        _within("--base-share", self.base_share, 0.0, 1.0)
         _within("--max-words", self.max_words, 10, 200_000)
         _within("--patience", self.patience, 1, 100_000)
         _within("--max-minutes", self.max_minutes, 0.01, 100_000)
@@ -95,8 +99,11 @@ def resumed(saved: dict[str, Any], given: dict[str, Any]) -> TrainingOptions:
         TrainingError: something was given that would make it another run.
     """
     fields = {field.name for field in dataclasses.fields(TrainingOptions)}
+    saved = {"begin_from": NOTHING, **saved}  # runs of before there were bases
+    if given.get("begin_from") == AUTO:
+        given = {name: value for name, value in given.items() if name != "begin_from"}
     changed = [
-        f"--{name.replace('_', '-')} {value} (it was {saved.get(name)})"
+        f"{flag(name)} {value} (it was {saved.get(name)})"
         for name, value in given.items()
         if name not in MAY_CHANGE and value != saved.get(name)
     ]
@@ -107,6 +114,11 @@ def resumed(saved: dict[str, Any], given: dict[str, Any]) -> TrainingOptions:
         )
     known = {name: value for name, value in saved.items() if name in fields}
     return TrainingOptions(**{**known, **given}).checked()
+
+
+def flag(name: str) -> str:
+    """A field's name on the command line."""
+    return "--from" if name == "begin_from" else f"--{name.replace('_', '-')}"
 
 
 def _within(name: str, value: float | None, least: float, most: float) -> None:

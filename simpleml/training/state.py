@@ -10,7 +10,7 @@ import errno
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from simpleml.training.optimizer import Groups
 from simpleml.training.recurrent import Array
 
 FORMAT = 1
-_STORED = ("parameters", "first", "second", "average", "carried")
+_STORED = ("parameters", "first", "second", "average", "carried", "start")
 
 
 @dataclass
@@ -32,6 +32,8 @@ class SavedPoint:
 
     learner: LearnerState
     facts: dict[str, Any]
+    start: list[Array] = field(default_factory=list)
+    """The parameters of the base that it was begun from; empty for none."""
 
 
 def save_point(path: Path, point: SavedPoint) -> None:
@@ -41,7 +43,9 @@ def save_point(path: Path, point: SavedPoint) -> None:
         TrainingError: the disk is full or the folder not writable; what was there stands.
     """
     arrays: dict[str, Array] = {}
-    for group, values in zip(_STORED, (*point.learner.groups, point.learner.carried), strict=True):
+    for group, values in zip(
+        _STORED, (*point.learner.groups, point.learner.carried, point.start), strict=True
+    ):
         for number, value in enumerate(values):
             arrays[f"{group}/{number}"] = value
     facts = {**point.facts, "format": FORMAT, "updates": point.learner.updates}
@@ -75,7 +79,8 @@ def load_point(path: Path) -> SavedPoint:
         raise TrainingError(f"{path} is no saved point of a training: {error}") from None
     if facts.get("format") != FORMAT:
         raise TrainingError(f"{path} was saved by another version of SimpleML: train anew")
-    return SavedPoint(LearnerState(Groups(*groups[:-1]), groups[-1], facts["updates"]), facts)
+    *four, carried, start = groups
+    return SavedPoint(LearnerState(Groups(*four), carried, facts["updates"]), facts, start)
 
 
 def storage_error(path: Path, error: OSError) -> TrainingError:

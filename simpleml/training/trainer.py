@@ -35,10 +35,11 @@ from simpleml.training.evaluation import (
     evaluate_windows,
 )
 from simpleml.training.export import export, prepare
+from simpleml.training.fine_tuning import beginning, mixed, tuning
 from simpleml.training.learner import Learner, LearnerOptions, LearnerState
 from simpleml.training.material import read_material
 from simpleml.training.optimizer import OptimizerOptions
-from simpleml.training.options import TrainingOptions, resumed
+from simpleml.training.options import NOTHING, TrainingOptions, resumed
 from simpleml.training.progress import CSV_NAME, EpochRecord, Progress, duration, read_history
 from simpleml.training.recurrent import Array, Masks, NetworkShape
 from simpleml.training.samples import sample
@@ -105,6 +106,7 @@ class Trainer:
         licence: of the text, for the card.
         status: file that says each second how far it is (see ``Progress``).
         progress: who is told; one that writes to standard error by default.
+        about: fields of the card that the text alone does not say: ``language``, ``base``.
 
     Raises:
         TrainingError: it cannot start; the message says why, and nothing has been touched.
@@ -127,6 +129,7 @@ class Trainer:
         status: Path | None = None,
         progress: Progress | None = None,
         command: str | None = None,
+        about: dict[str, Any] | None = None,
     ) -> None:
         self.name = _checked_name(name)
         self.models_dir = Path(models_dir)
@@ -146,8 +149,14 @@ class Trainer:
                 f"{material.corpus['sha256'][:12]}…)"
             )
         self._training = material.training
+        self._start: list[Array] = point.start if point is not None else []
+        self._begun: dict[str, Any] = point.facts.get("begun", {}) if point is not None else {}
         self._characters = material.corpus["characters"]
-        self.options = _settled(self.options, len(self._training))
+        self._notes = list(material.notes)
+        self._about = dict(about or {})
+        if point is None:
+            self._begin(given or {})
+        self.options = _settled(self.options, len(self._training), bool(self._start))
         self.shape = NetworkShape(len(material.vocabulary), self.options.units, self.options.layers)
         self._check_disk()
         self._chunks = self._make_chunks()
@@ -179,6 +188,26 @@ class Trainer:
                 f"{self.folder} already holds {what}: go on with it by --resume, replace it with "
                 "--overwrite, or choose another --name"
             )
+
+    def _begin(self, given: dict[str, Any]) -> None:
+        """Choose a base or nothing; a base's sizes and what is right for tuning are taken over."""
+        found = beginning(self.material, self.options, given, self.models_dir, self.name)
+        self._notes.append(f"begins {found.why}")
+        self.options = dataclasses.replace(
+            self.options, begin_from=NOTHING if found.base is None else found.base.name
+        )
+        if found.base is None:
+            return
+        layers, units = found.base.shape
+        for name, value in (("layers", layers), ("units", units)):
+            if given.get(name, value) != value:
+                self._notes.append(
+                    f"--{name} {given[name]} is not used: {found.base.name} has {value}"
+                )
+        self.options = dataclasses.replace(self.options, layers=layers, units=units)
+        self._start = found.base.parameters(self.material.vocabulary)
+        self._begun = found.base.described()
+        self._about.setdefault("language", found.base.artifact.card.language)
 
     def _check_disk(self) -> None:
         existing = next(p for p in [self.folder, *self.folder.absolute().parents] if p.exists())
@@ -223,7 +252,7 @@ class Trainer:
             last_step_only=windows,
             optimizer=OptimizerOptions(
                 beta2=0.999 if windows else 0.99,
-                weight_decay=0.0 if windows else options.weight_decay,
+                weight_decay=0.0 if windows else options.weight_decay or 0.0,
                 clip_norm=5.0 if windows else 1.0,
             ),
         )
@@ -236,7 +265,7 @@ class Trainer:
             self._random.bit_generator.state = generators["now"]
         else:
             start = LearnerState.fresh(
-                recurrent.initial_parameters(self.shape, self._random),
+                self._start or recurrent.initial_parameters(self.shape, self._random),
                 recurrent.zero_state(self.shape, self._chunks.rows),
             )
             self._begin_epoch()
@@ -256,8 +285,8 @@ class Trainer:
         with stop_request() as self._stop, self._progress:
             for line in self.material.shown:
                 self._progress.note(line)
-            for note in self.material.notes:
-                self._progress.note(f"{note} (the file itself is unchanged)")
+            for note in self._notes:
+                self._progress.note(note)
             if self._point is None:
                 self._state_path.unlink(missing_ok=True)  # another run's, with --overwrite
             prepare(GraphSizes(*self._sizes()))  # TFLearn begins to build the graph beside us
@@ -270,6 +299,9 @@ class Trainer:
                 max_seconds=self._pace.seconds and self._pace.seconds - self._run.seconds,
             )
             self._began = time.perf_counter() - self._run.seconds
+            if self._start and not math.isfinite(self._run.best):
+                self._run.best = self._judge()[0].nats  # of the base as it is: what is to be beaten
+                self._begun["selection_nats"] = round(self._run.best, 4)
             return self._finish(self._train())
 
     def export_only(self) -> Path:
@@ -277,7 +309,7 @@ class Trainer:
         if self._point is None:
             raise TrainingError("--export-only writes a model from a saved point: add --resume")
         nats = self._run.best if math.isfinite(self._run.best) else None
-        self._export(self._point.learner.groups.average, nats)
+        self._export(self._kept(self._point.learner.groups.average), nats)
         return self.folder
 
     def _train(self) -> str:
@@ -345,7 +377,7 @@ class Trainer:
         """Judge the epoch on the selection slice, export it if it is the best, save a point."""
         run, learner, chunks = self._run, self._learner, self._chunks
         targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
-        selection = self._judge()
+        selection, judged = self._judge()
         run.epoch += 1
         best = selection.nats < run.best
         if best:
@@ -368,7 +400,7 @@ class Trainer:
         self._begin_epoch()
         learner.reset()
         if best:
-            self._export(learner.parameters(), selection.nats)
+            self._export(judged, selection.nats)
         # In this order, so that a kill between two of them costs the epoch, not its line.
         self._progress.epoch_ended(record)
         run.seconds = self._elapsed()
@@ -383,6 +415,8 @@ class Trainer:
 
     def _finish(self, reason: str) -> TrainingResult:
         """Measure the best epoch, as it was exported, on the held-out text: once."""
+        if self._start and not self._run.best_epoch:  # the text made nothing better
+            self._export(self._start, self._run.best)
         paths = find_artifact(self.models_dir, self.name)
         if paths is None:
             raise TrainingError(f"{self.folder} has lost its model: train again with --overwrite")
@@ -465,12 +499,25 @@ class Trainer:
             )
         return values[-1]
 
-    def _judge(self) -> Evaluation:
-        """The selection slice in the recipe's own mode."""
-        options, pieces = self.options, self.material.selection
+    def _judge(self) -> tuple[Evaluation, list[Array]]:
+        """The selection slice in the recipe's own mode, and the weights that were judged."""
+        options, pieces, learner = self.options, self.material.selection, self._learner
+        average = learner.parameters()
+        judged = self._kept(average)
+        learner.set_average(judged)
         if options.recipe == "stateful":
-            return evaluate_stateful(self._learner, pieces, steps=options.steps)
-        return evaluate_windows(self._learner, pieces, options.seq_maxlen)
+            found = evaluate_stateful(learner, pieces, steps=options.steps)
+        else:
+            found = evaluate_windows(learner, pieces, options.seq_maxlen)
+        learner.set_average(average)
+        return found, judged
+
+    def _kept(self, average: list[Array]) -> list[Array]:
+        """What is judged and exported: the averaged weights, mixed with the base's if any."""
+        if not self._start:
+            return average
+        assert self.options.base_share is not None
+        return mixed(self._start, average, self.options.base_share)
 
     def _show_samples(self) -> None:
         seed_text = self.options.sample_seed or self.material.validation_text[:100]
@@ -516,6 +563,8 @@ class Trainer:
 
     def _write(self, parameters: Sequence[Array], card: Card) -> None:
         weights = recurrent.to_network_weights(parameters, self.shape)
+        if self._about.get("base"):
+            weights = weights.rounded()  # half the bytes when packed, for 0.0001 nats
         card = dataclasses.replace(card, weights_sha256=weights.sha256())
         export(self.models_dir, self.name, weights, self.material.vocabulary, card)
 
@@ -532,6 +581,8 @@ class Trainer:
         }
         if self._command:
             training["command"] = self._command
+        if self._begun:
+            training["begun_from"] = self._begun
         if reason:
             training["ended"] = reason
         return Card(
@@ -543,6 +594,7 @@ class Trainer:
             stateful=stateful,
             lower=self.options.lower,
             unknown_symbol=self.material.vocabulary.unknown_symbol,
+            **self._about,
             metrics=metrics,
             corpus=self.material.corpus,
             training=training,
@@ -553,9 +605,12 @@ class Trainer:
             "text_sha256": self.material.corpus["sha256"],
             "options": self.options.as_dict(),
             "run": dataclasses.asdict(self._run),
+            "begun": self._begun,
             "random": {"epoch": self._epoch_random, "now": self._random.bit_generator.state},
         }
-        state.save_point(self._state_path, state.SavedPoint(self._learner.state(), facts))
+        state.save_point(
+            self._state_path, state.SavedPoint(self._learner.state(), facts, self._start)
+        )
 
     def _give_way(self) -> None:
         """End the run if a signal asked for it; what there is to save has just been saved."""
@@ -591,7 +646,7 @@ def _checked_name(name: str) -> str:
         raise TrainingError(f"--name: {error.message}") from None
 
 
-def _settled(options: TrainingOptions, symbols: int) -> TrainingOptions:
+def _settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOptions:
     """The options with every None that depends on the text replaced."""
     windows = options.recipe == "windows"
     defaults: dict[str, Any] = {
@@ -600,8 +655,11 @@ def _settled(options: TrainingOptions, symbols: int) -> TrainingOptions:
         "epochs": 50 if windows else schedule.default_epochs(symbols),
         "batch_size": 128 if windows else schedule.default_rows(symbols),
         "learning_rate": 1e-3 if windows else 2e-3,
+        "weight_decay": 0.03,
     }
-    if options.max_minutes is not None and not windows:
+    if begun:
+        defaults |= tuning(symbols)
+    elif options.max_minutes is not None and not windows:
         defaults["epochs"] *= 3  # the minutes decide, within reason
     missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
     return dataclasses.replace(options, **missing)

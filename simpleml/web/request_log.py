@@ -18,8 +18,7 @@ from flask import current_app, g
 
 from simpleml.errors import ModelNotFoundError, SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.web.run import Run
-from simpleml.web.service import Service
+from simpleml.web.service import Run, Service
 
 _log = logging.getLogger("simpleml.requests")
 

@@ -17,7 +17,7 @@ _usual_init = globals()["post_worker_init"]
 def post_worker_init(worker: Any) -> None:
     from simpleml.jobs.store import Job, JobStore
     from simpleml.jobs.supervisor import Supervisor
-    from simpleml.web.run import Run
+    from simpleml.web.service import Run
 
     file = Path(os.environ["SIMPLEML_TEST_FAILING"])
     usual_news, usual_get = Run.news, JobStore.get

@@ -1,53 +1,33 @@
-"""/openapi.json, and /docs: the same to read, as one page that needs nothing from elsewhere."""
+"""/docs: /openapi.json to read, as one page without scripts that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request, send_file
 from markupsafe import Markup, escape
 
-from simpleml.web.openapi.document import document
-from simpleml.web.openapi.operation import HTML, JSON, STRING, Operation, Routes, Schema
+from simpleml.web.openapi import Schema, current_document
 
-blueprint = Routes("docs", tag="operate")
+blueprint = Blueprint("docs", __name__)
 
+_STYLE = Path(__file__).parent.parent / "static" / "docs" / "style.css"
 _POLICY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 
 
-def _current() -> Schema:
-    """The document of the application that is answering, made once."""
-    extensions = current_app.extensions
-    if "simpleml_document" not in extensions:
-        asks_for_keys = bool(extensions["simpleml"].settings.api_keys)
-        extensions["simpleml_document"] = document(extensions["simpleml_operations"], asks_for_keys)
-    found: Schema = extensions["simpleml_document"]
-    return found
-
-
-@blueprint.operation(
-    Operation(
-        "get", "/openapi.json", "This document.", {JSON: {"type": "object"}},
-        example="BASE/openapi.json",
-    )
-)  # fmt: skip
-def openapi() -> Response:
-    """The document."""
-    return jsonify(_current())
-
-
-@blueprint.operation(Operation("get", "/docs", "This document to read.", {HTML: STRING}))
+@blueprint.get("/docs")
 def docs() -> Response:
     """Every route with what it takes and answers, then every schema."""
-    current = _current()
+    document = current_document()
     page = render_template(
         "docs.html",
-        document=current,
-        groups=groups(current),
-        schemas=current["components"]["schemas"],
+        document=document,
+        groups=groups(document),
+        schemas=document["components"]["schemas"],
         base=request.host_url.rstrip("/"),
         kind=kind,
         name_of=_name_of,
@@ -59,19 +39,21 @@ def docs() -> Response:
     )
 
 
-@blueprint.operation(Operation("get", "/docs/style.css", "Its style sheet.", {"text/css": STRING}))
+@blueprint.get("/docs/style.css")
 def style() -> Response:
     """The page's style sheet."""
-    return current_app.send_static_file("docs/style.css")
+    response = send_file(_STYLE, mimetype="text/css", conditional=True, max_age=None)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
-def groups(described: Schema) -> list[dict[str, Any]]:
-    """The tags of a document in order, each with its operations."""
+def groups(document: Schema) -> list[dict[str, Any]]:
+    """The tags in order, each with its operations."""
     found = []
-    for tag in described["tags"]:
+    for tag in document["tags"]:
         operations = [
             {**operation, "method": method.upper(), "path": path}
-            for path, methods in described["paths"].items()
+            for path, methods in document["paths"].items()
             for method, operation in methods.items()
             if tag["name"] in operation["tags"]
         ]

@@ -1,20 +1,16 @@
-"""GET /: the playground to a browser, to everyone else what there is, as JSON.
-
-And what browsers and crawlers ask of any site: its icon, and where they may go.
-"""
+"""GET /: the playground to a browser, to everyone else what there is, as JSON."""
 
 from __future__ import annotations
 
-from flask import Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify
 
 from simpleml import __version__
-from simpleml.web.negotiation import CONTENT_TYPES, wants_page
-from simpleml.web.openapi.operation import HTML, JSON, STRING, TEXT, Operation, Routes
-from simpleml.web.pages.answers import HomeAnswer
+from simpleml.web.answers import HomeAnswer
 from simpleml.web.pages.playground import page
+from simpleml.web.pages.rendering import wants_page
 from simpleml.web.service import Service
 
-blueprint = Routes("home", tag="playground", key="page")
+blueprint = Blueprint("home", __name__)
 
 LINKS = {
     "documentation": "/docs",
@@ -29,23 +25,7 @@ LINKS = {
 }
 
 
-_ROBOTS = """\
-User-agent: *
-Allow: /$
-Allow: /docs$
-Allow: /static/
-Disallow: /
-"""
-"""Generating a text for a crawler is work for nothing."""
-
-
-@blueprint.operation(
-    Operation(
-        "get", "/",
-        "The playground to a browser; name, version, models and links to others.",
-        {JSON: HomeAnswer, HTML: STRING}, example="BASE/ -H 'Accept: application/json'",
-    )
-)  # fmt: skip
+@blueprint.get("/")
 def home() -> Response:
     """The page, or name, version, models and links."""
     if wants_page():
@@ -60,22 +40,3 @@ def home() -> Response:
     response = jsonify(answer)
     response.headers.add("Vary", "Accept")
     return response
-
-
-@blueprint.operation(
-    Operation(
-        "get", "/favicon.ico", "The icon, for browsers that look for it here.",
-        {"image/svg+xml": STRING}, key="none",
-    )
-)  # fmt: skip
-def favicon() -> Response:
-    """The pages' icon."""
-    return current_app.send_static_file("playground/icon.svg")
-
-
-@blueprint.operation(
-    Operation("get", "/robots.txt", "What crawlers may read.", {TEXT: STRING}, key="none")
-)
-def robots() -> Response:
-    """The pages, and nothing that costs work."""
-    return Response(_ROBOTS, content_type=CONTENT_TYPES["text"])

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""What a base is worth: nats on unseen text after training on a few kilobytes of an author.
+
+    python bench/short_texts.py ML/francais.txt ML/english.txt [--sizes 20 30 100] [--seeds 1 2 3]
+
+The authors are those that the corpora hold out (`simpleml corpora get francais`): Gréville and
+Forster, whom no base has read. Each seed trains on another part of the author's text and all are
+measured on the same 60,000 characters, far from every training part: another novel (French), the
+last chapters (English). A text that no base fits stands beside them: French in capitals, and keys
+of Tetris. `train.py` does the training, as anybody would call it; its seconds are the whole
+command's. Ends with one line of JSON and, with --plot, a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from simpleml.models.artifact import find_artifact, read_artifact  # noqa: E402
+from simpleml.models.vocabulary import Vocabulary  # noqa: E402
+from simpleml.training.base import nats_of, transferred  # noqa: E402
+
+TEST = 60_000
+
+
+@dataclass(frozen=True)
+class Author:
+    """A text to train on in parts, and the text that measures."""
+
+    name: str
+    source: str
+    test: str
+    base: str | None
+
+    def part(self, size: int, seed: int) -> str:
+        """So many characters, from another place for each seed."""
+        room = max(1, len(self.source) - size)
+        start = room * (seed - 1) // 3
+        start = self.source.find("\n", start) + 1
+        return self.source[start : start + size]
+
+
+def greville(francais: str) -> Author:
+    """The last three novels of the French corpus; the last of them measures."""
+    last = 298_870
+    return Author(
+        "French novel", francais[-946_995:-last], francais[-last:][5000:][:TEST], "francais"
+    )
+
+
+def forster(english: str) -> Author:
+    """The last novel of the English corpus; its last chapters measure."""
+    novel = english[-608_191:]
+    return Author("English novel", novel[:-120_000], novel[-80_000:][:TEST], "english")
+
+
+def capitals(francais: str) -> Author:
+    """French in capitals without accents, which no novel is written in."""
+    one = greville(francais)
+    plain = str.maketrans("ÀÂÇÉÈÊËÎÏÔÙÛ", "AACEEEEIIOUU")
+    return Author(
+        "French in capitals",
+        one.source.upper().translate(plain),
+        one.test.upper().translate(plain),
+        None,
+    )
+
+
+def tetris(path: Path) -> Author:
+    """Keys of Tetris, from examples/tetris.py."""
+    keys = path.read_text(encoding="utf-8")
+    return Author("Tetris keys", keys[:-TEST], keys[-TEST:], None)
+
+
+def measure(folder: Path, name: str, test: str) -> float:
+    """Nats per character of a model on text; characters that it lacks are read as the nearest."""
+    paths = find_artifact(folder, name)
+    assert paths is not None
+    artifact = read_artifact(paths)
+    symbols = artifact.vocabulary.encode(test, "nearest").indices
+    parameters = transferred(artifact, artifact.vocabulary)
+    return nats_of(parameters, np.array(symbols, np.int32))
+
+
+def untouched(models: Path, base: str, text: str, test: str) -> float:
+    """Of the base for the symbols of the text, before any training."""
+    paths = find_artifact(models, base)
+    assert paths is not None
+    vocabulary = Vocabulary.of(text + test, level="char")
+    symbols = vocabulary.encode(test).indices
+    return nats_of(transferred(read_artifact(paths), vocabulary), np.array(symbols, np.int32))
+
+
+def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[float, float]:
+    """Nats of train.py's model on the test text, and the command's seconds."""
+    with tempfile.TemporaryDirectory(prefix="simpleml-bench-") as made:
+        folder = Path(made)
+        for one in models.glob("*/"):
+            if (one / f"{one.name}.json").exists():
+                (folder / one.name).symlink_to(one.resolve())
+        (folder / "text.txt").write_text(text, encoding="utf-8")
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, ROOT / "train.py", folder / "text.txt", "--name", "short-text",
+             "--models-dir", folder, "--sample-every", "0", *arguments],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+        return measure(folder, "short-text", test), seconds
+
+
+def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
+    """One line of the table: from nothing once, the base, the tuned model for each seed."""
+    found: dict[str, Any] = {"text": author.name, "characters": size}
+    tuned, seconds, bases = [], [], []
+    for seed in given.seeds:
+        text = author.part(size, seed)
+        nats, took = trained(
+            given.models_dir, text, author.test, ["--random-state", str(seed), *given.arguments]
+        )
+        tuned.append(nats)
+        seconds.append(took)
+        if author.base:
+            bases.append(untouched(given.models_dir, author.base, text, author.test))
+    found["tuned"], found["seconds"] = tuned, seconds
+    found["base"] = statistics.mean(bases) if bases else None
+    if given.nothing_minutes:
+        found["nothing"], found["nothing_seconds"] = trained(
+            given.models_dir,
+            author.part(size, 1),
+            author.test,
+            ["--from", "nothing", "--max-minutes", str(given.nothing_minutes)],
+        )
+    return found
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Nats against characters, a panel a text."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = list(dict.fromkeys(one["text"] for one in rows))
+    figure, panels = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3.4), squeeze=False)
+    for name, panel in zip(names, panels[0], strict=True):
+        mine = [one for one in rows if one["text"] == name]
+        sizes = [one["characters"] for one in mine]
+        lines: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+            ("from nothing", lambda one: one.get("nothing")),
+            ("base untouched", lambda one: one["base"]),
+            ("begun from the base", lambda one: statistics.mean(one["tuned"])),
+        ]
+        for label, value in lines:
+            points = [(size, y) for size, one in zip(sizes, mine, strict=True) if (y := value(one))]
+            if points:
+                panel.plot(*zip(*points, strict=True), "o-", label=label)
+        panel.set(title=name, xscale="log", xlabel="characters read", ylabel="nats per character")
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """The table, row after row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "corpora", type=Path, nargs="+", help="francais.txt, english.txt, tetris.txt"
+    )
+    parser.add_argument("--models-dir", type=Path, default=ROOT / "ML")
+    parser.add_argument("--sizes", type=float, nargs="+", default=[5, 20, 50, 100, 500], help="KB")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--nothing-minutes", type=float, default=0, help="also from nothing, so long"
+    )
+    parser.add_argument("--capitals", action="store_true", help="also French in capitals")
+    parser.add_argument("--plot", type=Path)
+    parser.add_argument("arguments", nargs="*", help="after --: more of train.py's")
+    given = parser.parse_args()
+    authors = []
+    for path in given.corpora:
+        if path.stem == "tetris":
+            authors.append(tetris(path))
+            continue
+        text = path.read_text(encoding="utf-8")
+        authors.append(greville(text) if path.stem == "francais" else forster(text))
+        if given.capitals and path.stem == "francais":
+            authors.append(capitals(text))
+    print("| text | KB | from nothing (s) | base untouched | tuned, each seed | mean | seconds |")
+    print("| --- | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
+    rows = []
+    for author in authors:
+        for size in given.sizes:
+            one = row(author, int(1000 * size), given)
+            rows.append(one)
+            nothing = (
+                f"{one['nothing']:.3f} ({one['nothing_seconds']:.0f})" if "nothing" in one else ""
+            )
+            base = f"{one['base']:.3f}" if one["base"] else ""
+            each = ", ".join(f"{nats:.3f}" for nats in one["tuned"])
+            print(
+                f"| {author.name} | {size:g} | {nothing} | {base} | {each} | "
+                f"{statistics.mean(one['tuned']):.3f} | {statistics.mean(one['seconds']):.0f} |",
+                flush=True,
+            )
+            if given.plot:
+                plot(rows, given.plot)
+    print(json.dumps({"short_texts": rows}))
+
+
+if __name__ == "__main__":
+    main()

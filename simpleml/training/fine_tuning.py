@@ -1,0 +1,119 @@
+"""What a training begins from, and how a network that knows the language is tuned to a text.
+
+A base is spoiled sooner than it is improved: with the learning rate of a fresh network it forgets
+more of the language than a short text can teach. So the rate is low, the passes are few, and what
+is kept is a mean of the base's weights and the tuned ones (Wortsman et al., arXiv:2109.01903),
+which is better than either on text that is no neighbour of the training text. It knows no training
+framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simpleml.training import base as bases
+from simpleml.training.base import Base
+from simpleml.training.check.ngram import cross_entropy
+from simpleml.training.material import Material
+from simpleml.training.options import AUTO, NOTHING, TrainingOptions
+from simpleml.training.recurrent import Array
+
+COUNTED_SYMBOLS = 2_000_000
+"""Of the training text, to say how well counting predicts it: some seconds at most."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run begins from: a base, or nothing; and why, in a few words."""
+
+    base: Base | None
+    why: str
+    counting: float | None = None
+    """Nats per symbol of a 6-gram model on the selection slice, where it was asked."""
+
+
+def beginning(
+    material: Material,
+    options: TrainingOptions,
+    given: dict[str, Any],
+    models_dir: Path | str,
+    name: str,
+) -> Beginning:
+    """Decide what to begin from.
+
+    ``auto`` takes the base that predicts the text best, if it does so better than counting which
+    character follows which five; words, TFLearn's own recipe and other sizes than the base has
+    begin from nothing.
+
+    Args:
+        given: options that were named explicitly.
+        name: of the model that is being written.
+
+    Raises:
+        TrainingError: the base that was named cannot be begun from; says why.
+    """
+    if options.begin_from == NOTHING:
+        return Beginning(None, "from nothing, as asked")
+    if options.begin_from != AUTO:
+        artifact = bases.read_base(options.begin_from, models_dir, level=options.level, name=name)
+        found = bases.measured(artifact, material.vocabulary, material.training)
+        return Beginning(
+            found, f"from {found.name}, as asked: it predicts the text with {found.nats:.2f} nats"
+        )
+    if options.level != "char" or options.recipe != "stateful":
+        return Beginning(None, "from nothing: bases are of characters and of the stateful recipe")
+    best = bases.best_base(models_dir, name, material.vocabulary, material.training)
+    if best is None:
+        return Beginning(None, "from nothing: no base lies among the models")
+    layers, units = best.shape
+    if (given.get("layers", layers), given.get("units", units)) != best.shape:
+        return Beginning(
+            None, f"from nothing: another size was asked for than {best.name}'s {layers}x{units}"
+        )
+    counting = counting_nats(material)
+    said = f"{best.name} predicts the text with {best.nats:.2f} nats, counting with {counting:.2f}"
+    if best.nats < counting:
+        return Beginning(best, f"from {best.name}: {said}", counting)
+    return Beginning(None, f"from nothing: {said}", counting)
+
+
+def counting_nats(material: Material) -> float:
+    """Nats per symbol of a 6-gram model of the training part on the selection slice."""
+    return cross_entropy(
+        material.training[:COUNTED_SYMBOLS],
+        np.concatenate(material.selection),
+        len(material.vocabulary),
+    )
+
+
+def tuning(symbols: int) -> dict[str, Any]:
+    """Options that are right for a training text of so many symbols begun from a base.
+
+    Measured on authors that no base has read (bench/RESULTS.md): a short text teaches its manner
+    in a few passes and more of the base is kept; a long one is read at a higher rate and keeps
+    nothing of the base but where it began.
+    """
+    # Between 20,000 and 1,000,000 symbols, 0 to 1.
+    length = min(1.0, max(0.0, np.log(max(1, symbols) / 20_000) / np.log(50)))
+    return {
+        "learning_rate": round(6e-4 * 2.5**length, 6),
+        "epochs": 5 if symbols < 1_500_000 else 4,
+        "dropout": 0.1 + 0.1 * (length < 1),
+        "weight_drop": 0.0,
+        "weight_decay": 0.0,
+        "batch_size": 16 if symbols < 150_000 else 32 if symbols < 1_500_000 else 64,
+        "base_share": round(0.4 * (1.0 - float(length)), 3),
+    }
+
+
+def mixed(start: Sequence[Array], tuned: Sequence[Array], share: float) -> list[Array]:
+    """``share`` of the weights that training began from and the rest of the tuned ones."""
+    return [
+        one + np.float32(1.0 - share) * (other - one)
+        for one, other in zip(start, tuned, strict=True)
+    ]
