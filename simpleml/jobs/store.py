@@ -23,11 +23,8 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing import IO, Any
 
 from simpleml.errors import (
     InvalidValueError,
@@ -36,54 +33,14 @@ from simpleml.errors import (
     TrainingStorageError,
 )
 from simpleml.files import sync_folder, write_whole
+from simpleml.jobs.job import Job, State, read_job, write_job
 from simpleml.models.card import NAME_PATTERN, check_name
-
-State = Literal["waiting", "running", "done", "failed", "cancelled", "interrupted"]
 
 FOLDER = ".training"
 MOST_INTERRUPTIONS = 3
 """So often in a row, without an epoch between, a training is taken up again by itself."""
 _MARK = Path("training") / "made-here.json"
-_FACTS = "job.json"
 _STALE_SECONDS = 3600.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training; times are seconds since 1970."""
-
-    __pydantic_config__ = ConfigDict(strict=True, allow_inf_nan=False)
-
-    name: str
-    id: Annotated[str, Field(min_length=1)]
-    """Empty for one whose job.json is damaged."""
-    state: State
-    created: float
-    queued: float
-    """Place in the queue: the smallest goes first."""
-    options: dict[str, Any]
-    """Of train.py, by the names of TrainingOptions' fields."""
-    characters: int
-    sha256: str
-    """Of the text's bytes."""
-    source: str | None = None
-    cancel: bool = False
-    """It runs and was asked to stop."""
-    started: float | None = None
-    ended: float | None = None
-    error: str = ""
-    interruptions: int = 0
-    """In a row, without an epoch between."""
-    epochs_then: int = 0
-    """Epochs done at the last interruption."""
-
-    @property
-    def damaged(self) -> bool:
-        """Whether nothing is known of it but that it was there."""
-        return not self.id
-
-
-_JOB = TypeAdapter(Job)
 
 
 class JobStore:
@@ -112,16 +69,7 @@ class JobStore:
 
     def find(self, name: str) -> Job | None:
         """The training of that name, None if there is none."""
-        folder = self.root / name
-        if not NAME_PATTERN.fullmatch(name) or not folder.is_dir():
-            return None
-        try:
-            job = _JOB.validate_json((folder / _FACTS).read_bytes())
-            if job.name != name:
-                raise ValueError(f"it is the training {job.name}'s")
-        except (OSError, ValueError) as error:
-            return _damaged(folder, error)
-        return job
+        return read_job(self.root / name) if NAME_PATTERN.fullmatch(name) else None
 
     def get(self, name: str) -> Job:
         """The training of that name.
@@ -235,7 +183,7 @@ class JobStore:
         )
         with self._building() as building:
             write_whole(building / f"{name}.txt", content)
-            write_whole(building / _FACTS, _to_json(job))
+            write_job(building, job)
             with self._alone():
                 self.check_free(name)
                 building.rename(self.root / name)
@@ -381,7 +329,7 @@ class JobStore:
 
     def _put(self, job: Job, **changes: Any) -> Job:
         changed = dataclasses.replace(job, **changes)
-        write_whole(self.root / job.name / _FACTS, _to_json(changed))
+        write_job(self.root / job.name, changed)
         return changed
 
     @contextlib.contextmanager
@@ -425,32 +373,3 @@ def _try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _to_json(job: Job) -> bytes:
-    return _JOB.dump_json(job, indent=1)
-
-
-def _damaged(folder: Path, error: Exception) -> Job | None:
-    """What stands for a training of which job.json says nothing; None if it was just deleted."""
-    try:
-        changed = folder.stat().st_mtime
-    except OSError:
-        return None
-    why = str(error)
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        why = ": ".join([*map(str, first["loc"]), first["msg"]])
-    elif isinstance(error, OSError):
-        why = error.strerror or why
-    return Job(
-        name=folder.name,
-        id="",
-        state="failed",
-        created=changed,
-        queued=changed,
-        options={},
-        characters=0,
-        sha256="",
-        error=f"What is known of this training, its {_FACTS}, is damaged ({why}): delete it.",
-    )

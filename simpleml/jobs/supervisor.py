@@ -16,8 +16,9 @@ from typing import IO
 
 from simpleml.errors import SimpleMLError
 from simpleml.jobs import process
+from simpleml.jobs.job import Job
 from simpleml.jobs.report import read_curve, read_log
-from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.store import JobStore
 
 _log = logging.getLogger("simpleml")
 

@@ -18,9 +18,10 @@ from simpleml.errors import (
     TrainingNotFoundError,
     TrainingStorageError,
 )
+from simpleml.jobs.job import Job
 from simpleml.jobs.process import flags
 from simpleml.jobs.report import MOST_POINTS, read_curve, read_log, read_status
-from simpleml.jobs.store import MOST_INTERRUPTIONS, Job, JobStore
+from simpleml.jobs.store import MOST_INTERRUPTIONS, JobStore
 
 TEXT = "once upon a time "
 

@@ -11,7 +11,8 @@ import pytest
 from waiting import wait_until
 
 from simpleml.jobs import process, supervisor
-from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.job import Job
+from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import LOOK_EVERY, MOST_PAUSE, Supervisor
 
 TEXT = "once upon a time "

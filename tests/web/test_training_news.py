@@ -13,7 +13,8 @@ import pytest
 from flask import Flask
 
 from simpleml import create_app
-from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.job import Job
+from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.web.train import routes
 from simpleml.web.train.standing import News

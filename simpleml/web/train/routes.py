@@ -25,7 +25,8 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from simpleml.errors import StoppingError, TrainingNotInstalledError
 from simpleml.jobs import check, process
-from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.job import Job
+from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.web.service import PING_SECONDS, Service
 from simpleml.web.streaming import event, event_stream

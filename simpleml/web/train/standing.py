@@ -14,8 +14,9 @@ from gevent.lock import BoundedSemaphore
 from gevent.util import wrap_errors
 
 from simpleml.errors import SimpleMLError
+from simpleml.jobs.job import Job
 from simpleml.jobs.report import CurvePoint, read_curve, read_log, read_status
-from simpleml.jobs.store import Job, JobStore
+from simpleml.jobs.store import JobStore
 from simpleml.models.artifact import find_artifact
 from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
 
