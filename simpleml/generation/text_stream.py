@@ -159,6 +159,8 @@ class TextStream:
         self._processors = tuple(processors)
         if options.max_copy is not None and not processors:
             raise ValueError("max_copy needs its logits processor")
+        self._plain = not (self._tracks or self._processors) and self._banned is None
+        """Whether the distribution at its temperature is what is drawn from, and nothing else."""
 
     def take(self) -> str:
         """What became final since the last call; safe to call while another thread accepts."""
@@ -174,9 +176,13 @@ class TextStream:
             log_p: (V,) the network's log-probabilities.
             distribution: (V,) what `with_temperature` makes of them, where the caller has it.
         """
-        index = self._choose(log_p, distribution)
-        for processor in self._processors:
-            processor.accept(index)
+        if self._plain and distribution is not None:
+            drawn = log_p if self._greedy else self._rng.multinomial(1, distribution)
+            index = int(drawn.argmax())
+        else:
+            index = self._choose(log_p, distribution)
+            for processor in self._processors:
+                processor.accept(index)
         self.last_symbol = index
         self.generated += 1
         if self._tracks:

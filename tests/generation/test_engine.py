@@ -315,6 +315,28 @@ def test_deadline_in_the_queue(engine: Engine, tales: SequenceGenerator) -> None
     hog.generation.cancel()
 
 
+def test_who_hears_in_the_queue_that_its_time_ran_out_may_ask_again_at_once(
+    tales: SequenceGenerator,
+) -> None:
+    """The engine holds no lock while it tells a listener of the end."""
+    engine = Engine(max_rows=1, max_waiting=3)
+    hog = Asked(engine, tales, size=ENDLESS)
+    wait_until(lambda: engine.running == 1, 30)
+    following: list[Asked] = []
+
+    class AskingAgain(Asked):
+        def _listen(self) -> None:
+            super()._listen()
+            following.append(Asked(engine, tales, size=3))
+
+    late = AskingAgain(engine, tales, size=5, seconds=0.05)
+    with pytest.raises(DeadlineError):
+        late.text()
+    hog.generation.cancel()
+    wait_until(lambda: following, 30, "the second request is taken")
+    assert len(following[0].text()) == 3
+
+
 def test_deadline_while_running_gives_what_there_is(
     engine: Engine, tales: SequenceGenerator
 ) -> None:

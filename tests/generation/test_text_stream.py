@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from simpleml.errors import InvalidValueError
+from simpleml.generation.sampling import with_temperature
 from simpleml.generation.text_stream import GenerationOptions, TextStream
 from simpleml.models.vocabulary import Vocabulary
 
@@ -45,6 +47,77 @@ def feed(text: TextStream, symbols: Sequence[str]) -> list[str]:
         text.accept(certain(text.vocabulary, symbol))
         shown.append(text.take())
     return shown
+
+
+# --- logits processors ----------------------------------------------------------------------------
+
+
+class Without:
+    """A processor that leaves some symbols out, and writes down what it was told."""
+
+    def __init__(self, *symbols: int) -> None:
+        self.left_out = list(symbols)
+        self.seen: list[NDArray[np.float64]] = []
+        self.accepted: list[int] = []
+
+    def process(self, log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+        self.seen.append(log_p)
+        if not self.left_out:
+            return log_p
+        changed = log_p.copy()
+        changed[self.left_out] = -np.inf
+        return changed
+
+    def accept(self, index: int) -> None:
+        self.accepted.append(index)
+
+
+def processed(*processors: Without, vocabulary: Vocabulary = ABC, **options: Any) -> TextStream:
+    """A text of 200 symbols, drawn with the distribution that a batch hands in."""
+    text = TextStream(
+        vocabulary,
+        GenerationOptions(size=200, **options),
+        [],
+        np.random.RandomState(0),
+        processors=processors,
+    )
+    while not text.finish_reason:
+        text.accept(LOG_P, with_temperature(LOG_P, text.options.temperature or 1.0))
+    return text
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}, {"presence_penalty": 1}])
+def test_what_a_processor_leaves_out_is_never_drawn(options: dict[str, Any]) -> None:
+    assert "a" not in processed(Without(0), **options).take()
+    assert set(processed(Without(0), Without(1, 3), **options).take()) == {"c"}
+
+
+def test_processors_are_asked_in_their_order_and_told_of_every_draw() -> None:
+    first, second = Without(0), Without()
+    text = processed(first, second, logprobs=0)
+    assert first.seen[0] is LOG_P
+    assert second.seen[0][0] == -np.inf
+    drawn = [ABC.symbols[index] for index in first.accepted]
+    assert "".join(drawn) == text.take()
+    assert second.accepted == first.accepted
+    assert [one.symbol for one in text.logprobs] == drawn
+    assert {one.logprob for one in text.logprobs} <= set(LOG_P)  # the network's, not theirs
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_one_that_changes_nothing_changes_no_draw(temperature: float) -> None:
+    idle = processed(Without(), temperature=temperature).take()
+    assert idle == processed(temperature=temperature).take()
+
+
+def test_the_symbol_for_unknown_words_stays_banned_beside_a_processor() -> None:
+    vocabulary = Vocabulary("abc\n", unknown_symbol="b")
+    assert set(processed(Without(0), vocabulary=vocabulary).take()) <= {"c", "\n"}
+
+
+def test_max_copy_without_its_processor_is_no_text_that_copies() -> None:
+    with pytest.raises(ValueError, match="max_copy needs its logits processor"):
+        stream(max_copy=30)
 
 
 # --- stop strings ---------------------------------------------------------------------------------
