@@ -16,7 +16,7 @@ _usual_init = globals()["post_worker_init"]
 
 def post_worker_init(worker: Any) -> None:
     from simpleml.jobs.job import Job
-from simpleml.jobs.store import JobStore
+    from simpleml.jobs.store import JobStore
     from simpleml.jobs.supervisor import Supervisor
     from simpleml.web.service import Run
 
