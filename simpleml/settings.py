@@ -16,6 +16,10 @@ from typing import Any
 from simpleml.errors import SettingsError
 
 PREFIX = "SIMPLEML_"
+_SWITCH = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
 
 
 def _setting(default: Any, help: str, **bounds: Any) -> Any:
@@ -54,8 +58,8 @@ class Settings:
     api_keys: tuple[str, ...] = _setting(
         (), "keys that may call it, separated by commas; none lets everyone", secret=True
     )
-    training: int = _setting(
-        0, "1 opens /train and /v1/train: models are trained on texts that are sent", low=0, high=1
+    training: bool = _setting(
+        False, "true opens /train and /v1/train: models are trained on texts that are sent"
     )
     training_keys: tuple[str, ...] = _setting(
         (), "keys that may train, separated by commas; none lets this machine alone", secret=True
@@ -77,7 +81,9 @@ class Settings:
         environment = os.environ if environment is None else environment
         known = {one.name: one for one in fields(cls)}
         if unknown := sorted(set(given) - set(known)):
-            raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(known)}")
+            near = difflib.get_close_matches(unknown[0], known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"The settings are {', '.join(known)}."
+            raise SettingsError(f"Unknown setting {unknown[0]}. {hint}", param=unknown[0])
         _refuse_misspelt(environment, [PREFIX + name.upper() for name in known])
         values: dict[str, Any] = {}
         for name, one in known.items():
@@ -101,7 +107,7 @@ def _refuse_misspelt(environment: Mapping[str, str], known: list[str]) -> None:
             near = difflib.get_close_matches(variable.removeprefix(PREFIX), short, 1, cutoff=0.85)
             if near and PREFIX + near[0] not in environment:
                 raise SettingsError(
-                    f"{variable} is no setting; did you mean {PREFIX}{near[0]}?", param=variable
+                    f"Unknown setting {variable}. Did you mean {PREFIX}{near[0]}?", param=variable
                 )
 
 
@@ -112,9 +118,15 @@ def _checked(label: str, value: Any, default: Any, rules: Mapping[str, Any]) -> 
             return tuple(part.strip() for part in parts if part.strip())
         if isinstance(default, Path):
             return Path(value)
+        if isinstance(default, bool):
+            return _SWITCH[str(value).strip().lower()]
         converted = type(default)(value)
-    except (TypeError, ValueError, AttributeError):
-        kind = {int: "a whole number", float: "a number"}.get(type(default), "a text")
+    except (TypeError, ValueError, AttributeError, KeyError):
+        kind = {
+            bool: "true or false (1 or 0, yes or no, on or off)",
+            int: "a whole number",
+            float: "a number",
+        }.get(type(default), "a text")
         raise SettingsError(f"{label} is {value!r}; it must be {kind}", param=label) from None
     choices = rules.get("choices")
     if choices and converted not in choices:
@@ -133,6 +145,8 @@ def table() -> list[tuple[str, str, str]]:
     for one in fields(Settings):
         default = one.default
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        if isinstance(default, bool):
+            shown = shown.lower()
         bounds = ""
         if "low" in one.metadata:
             bounds = f" ({one.metadata['low']} to {one.metadata['high']})"

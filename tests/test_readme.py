@@ -12,7 +12,7 @@ from readme import CODE, LANGUAGES, ROOT, Readme, read
 
 from simpleml.corpora import CATALOGUE
 from simpleml.settings import Settings, table
-from simpleml.web.parameters import GenerateParameters
+from simpleml.web.original.parameters import GenerateParameters
 
 ENGLISH, FRENCH = read("en"), read("fr")
 BOTH = pytest.mark.parametrize("page", [ENGLISH, FRENCH], ids=LANGUAGES)

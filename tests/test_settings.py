@@ -35,6 +35,33 @@ def test_an_empty_variable_is_as_none() -> None:
     assert Settings.read({"SIMPLEML_MAX_SIZE": ""}).max_size == 10_000
 
 
+@pytest.mark.parametrize(
+    ("given", "on"),
+    [
+        ("true", True), ("1", True), ("yes", True), ("on", True), ("TRUE", True), (" On ", True),
+        ("false", False), ("0", False), ("no", False), ("off", False), ("No", False),
+        ("", False), (True, True), (False, False), (1, True), (0, False),
+    ],
+)  # fmt: skip
+def test_a_switch_is_a_real_boolean(given: str | bool | int, on: bool) -> None:
+    if isinstance(given, str):
+        assert Settings.read({"SIMPLEML_TRAINING": given}).training is on
+    else:
+        assert Settings.read({}, training=given).training is on
+
+
+@pytest.mark.parametrize("value", ["2", "-1", "maybe", "truee", "1.0", "oui", "none", "[]"])
+def test_a_switch_that_is_neither_on_nor_off_stops_the_start(value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({"SIMPLEML_TRAINING": value})
+    assert caught.value.message == (
+        f"SIMPLEML_TRAINING is {value!r}; it must be true or false (1 or 0, yes or no, on or off)"
+    )
+    assert caught.value.param == "SIMPLEML_TRAINING"
+    with pytest.raises(SettingsError, match="training is "):
+        Settings.read({}, training=value)
+
+
 def test_lists_are_parted_by_commas() -> None:
     settings = Settings.read({"SIMPLEML_API_KEYS": " one, two ,,three"})
     assert settings.api_keys == ("one", "two", "three")
@@ -63,7 +90,7 @@ def test_a_misspelt_variable_is_not_passed_over(misspelt: str, meant: str) -> No
     with pytest.raises(SettingsError) as caught:
         Settings.read({PREFIX + misspelt: "1"})
     assert caught.value.message == (
-        f"SIMPLEML_{misspelt} is no setting; did you mean SIMPLEML_{meant}?"
+        f"Unknown setting SIMPLEML_{misspelt}. Did you mean SIMPLEML_{meant}?"
     )
 
 
@@ -77,7 +104,8 @@ def test_other_variables_of_the_prefix_are_let_be() -> None:
     ("given", "message"),
     [
         ({"max_size": "many"}, "max_size is 'many'; it must be a whole number"),
-        ({"max_sise": 5}, "max_sise is no setting; there are models_dir, "),
+        ({"max_sise": 5}, "Unknown setting max_sise. Did you mean max_size?"),
+        ({"port": 5}, "Unknown setting port. The settings are models_dir, "),
         ({"models_dir": None}, "models_dir is None"),
         ({"api_keys": 5}, "api_keys is 5"),
     ],

@@ -13,7 +13,7 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RESERVED_NAMES = frozenset(
     (
         "v1", "api", "docs", "static", "livez", "readyz", "healthz", "health", "metrics",
-        "openapi.json", "models", "train",
+        "openapi.json", "models", "train", "favicon.ico", "robots.txt",
     )
 )  # fmt: skip
 DEFAULT_SEQ_MAXLEN = 25

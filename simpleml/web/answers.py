@@ -1,18 +1,20 @@
-"""The JSON that the routes answer with, one type for each; /openapi.json is made from them too.
+"""The JSON that several interfaces answer with; each has its own in <interface>/answers.py.
 
-The types of /v1 are in simpleml.web.openai.answers.
+The document at /openapi.json is made from these types.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+import json
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
-from simpleml.copying.index import PASSAGE
+from simpleml.copying.index import PASSAGE, Originality
+from simpleml.models.vocabulary import SeedChange
 
 FinishReason = Literal["stop", "length"]
 
@@ -33,15 +35,13 @@ class SeedChangeAnswer(TypedDict):
     replacement: Annotated[str, Field(description="Empty when it was dropped.")]
 
 
-class SymbolLogprobsAnswer(TypedDict):
-    """What the network thought of one generated symbol, before any option changed it."""
-
-    symbol: str
-    logprob: float
-    top: Annotated[
-        list[tuple[str, float]],
-        Field(description="The likeliest symbols with their log probability, likeliest first."),
-    ]
+def seed_change(one: SeedChange) -> SeedChangeAnswer:
+    """A change of the seed, as JSON."""
+    return {
+        "position": one.position,
+        "original": one.original,
+        "replacement": one.replacement,
+    }
 
 
 class PassageAnswer(TypedDict):
@@ -74,78 +74,6 @@ class OriginalityAnswer(TypedDict):
     ]
 
 
-class GenerateAnswer(TypedDict):
-    """A generated text with everything that is needed to have it again."""
-
-    model: str
-    seed: Annotated[str, Field(description="As given.")]
-    text: Annotated[str, Field(description="The seed as given and what follows it.")]
-    generated: Annotated[str, Field(description="What follows the seed.")]
-    finish_reason: FinishReason
-    random_state: Annotated[
-        int, Field(ge=0, lt=2**32, description="Drawn by the server when none was given.")
-    ]
-    seed_characters_used: Annotated[
-        int, Field(ge=0, description="Symbols of the seed that the network reads.")
-    ]
-    elapsed_ms: Annotated[float, Field(ge=0)]
-    truncated_by: NotRequired[
-        Annotated[Literal["time"], Field(description="The deadline cut the text.")]
-    ]
-    seed_changes: NotRequired[list[SeedChangeAnswer]]
-    logprobs: NotRequired[list[SymbolLogprobsAnswer]]
-    originality: NotRequired[
-        Annotated[OriginalityAnswer, Field(description="What of `generated` is copied.")]
-    ]
-
-
-class TextPiece(TypedDict):
-    """The next piece of a streamed text."""
-
-    text: str
-    logprobs: NotRequired[list[SymbolLogprobsAnswer]]
-
-
-class CardAnswer(TypedDict):
-    """What is known of a model."""
-
-    model: str
-    layers: Annotated[int, Field(ge=1)]
-    units: Annotated[int, Field(ge=1)]
-    vocabulary_size: Annotated[int, Field(ge=1)]
-    seq_maxlen: Annotated[int, Field(ge=1, description="Characters of the window.")]
-    level: Literal["char", "word"]
-    stateful: Annotated[bool, Field(description="The state is carried on, unless asked otherwise.")]
-    lower: bool
-    unknown_symbol: str | None
-    metrics: Annotated[
-        dict[str, Any], Field(description="Validation nats and bits per character, how held out.")
-    ]
-    corpus: Annotated[dict[str, Any], Field(description="sha256, characters, source, licence.")]
-    training: dict[str, Any]
-    weights_sha256: str
-    notes: dict[str, Any]
-    alphabet: Annotated[list[str], Field(description="The symbols in index order.")]
-    precision: Literal["float32", "int8"]
-    mode: Literal["stateful", "window"]
-
-
-class ProbeAnswer(TypedDict):
-    """Whether the server is well."""
-
-    status: Literal["ok", "unavailable"]
-    reasons: NotRequired[list[str]]
-
-
-class HomeAnswer(TypedDict):
-    """What this server is and has."""
-
-    name: str
-    version: str
-    models: list[str]
-    links: dict[str, str]
-
-
 class ErrorDetails(TypedDict):
     """What went wrong, in OpenAI's shape."""
 
@@ -161,42 +89,36 @@ class ErrorAnswer(TypedDict):
     error: ErrorDetails
 
 
-class ModelChoice(TypedDict):
-    """A model as the playground's list shows it."""
+def originality_answer(found: Originality, text: str) -> OriginalityAnswer:
+    """What of a text is copied, as JSON.
 
-    name: str
-    curve: Annotated[bool, Field(description="It has a picture of its training.")]
-    originality: Annotated[
-        bool, Field(description="The text that it was trained on lies beside the models.")
-    ]
+    Positions count Unicode characters (code points) from the beginning of the text that was
+    generated: 0 is the first character after the seed.
+
+    Args:
+        text: that was examined.
+    """
+    longest: LongestPassageAnswer | None = None
+    if (one := found.longest) is not None:
+        longest = {
+            "start": one.start,
+            "length": one.length,
+            "corpus_start": one.corpus_start,
+            "text": text[one.start : one.start + one.length],
+        }
+    return {
+        "characters": found.characters,
+        "copied": found.copied,
+        "copied_share": round(found.copied_share, 4),
+        "longest": longest,
+        "passages": [
+            {"start": each.start, "length": each.length, "corpus_start": each.corpus_start}
+            for each in found.passages
+        ],
+    }
 
 
-class ModelChoices(TypedDict):
-    """The playground's list."""
-
-    models: list[ModelChoice]
-
-
-class EncodeAnswer(TypedDict):
-    """How a model reads a seed."""
-
-    changes: Annotated[
-        list[SeedChangeAnswer], Field(description="What on_unknown=nearest would do.")
-    ]
-    symbols: Annotated[int, Field(ge=0)]
-    window: int | None
-
-
-class QueueAnswer(TypedDict):
-    """How busy a worker is."""
-
-    running: Annotated[int, Field(ge=0)]
-    waiting: Annotated[int, Field(ge=0)]
-    place: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            description="Of the request that was asked for: 1 is the next one. null where it does "
-            "not wait in this worker.",
-        ),
-    ]
+def originality_header(found: Originality) -> str:
+    """X-Originality: the share that is copied and the length of the longest passage."""
+    longest = found.longest.length if found.longest else 0
+    return json.dumps({"copied_share": round(found.copied_share, 4), "longest": longest})

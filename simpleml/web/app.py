@@ -10,21 +10,58 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from pathlib import PurePosixPath
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, send_from_directory
 
 from simpleml.settings import Settings
+from simpleml.web import metrics, probes
 from simpleml.web.errors import register_error_handlers
 from simpleml.web.keys import guard
 from simpleml.web.metrics import Metrics
+from simpleml.web.openai import routes as openai
+from simpleml.web.openapi.operation import JSON, STRING, Operation
+from simpleml.web.original import routes as original
+from simpleml.web.pages import docs, home, playground, training
 from simpleml.web.request_log import RequestRecord, configure_logging
 from simpleml.web.service import Service
-from simpleml.web.train.routes import BLUEPRINT as TRAINING
-from simpleml.web.train.routes import register_trainings
+from simpleml.web.train import routes as train
 
 _CONVERTER = re.compile(r"<[a-z]+:")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_FILE_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_FILE_ANSWER = dict.fromkeys(("text/javascript", "text/css", JSON, "image/svg+xml"), STRING)
+
+MODULES = (original, openai, train, probes, metrics, docs, home, playground, training)
+OPERATIONS = (
+    *(operation for module in MODULES for operation in module.blueprint.operations),
+    *(
+        Operation(
+            "get", f"/static/{folder}/{{file}}", summary, _FILE_ANSWER, (404,),
+            "/static/<path:filename>", tag=tag, key="none",
+        )
+        for folder, tag, summary in (
+            ("training", "train", "A file of that page."),
+            ("playground", "playground", "A file of the page."),
+        )
+    ),
+)  # fmt: skip
+"""What the application answers."""
+
+
+class _Application(Flask):
+    """Flask with files whose types do not hang on what the machine calls them."""
+
+    def send_static_file(self, filename: str) -> Response:
+        """One of the pages' files; the browser asks each time whether it has changed."""
+        kind = _FILE_TYPES.get(PurePosixPath(filename).suffix)
+        return send_from_directory(self.static_folder or "", filename, mimetype=kind)
 
 
 def create_app(settings: Settings | None = None, **given: Any) -> Flask:
@@ -39,17 +76,20 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
     """
     settings = settings or Settings.read(**given)
     configure_logging()
-    app = Flask("simpleml.web", static_folder=None)
+    app = _Application("simpleml.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a seed may begin or end with a slash
     service = app.extensions["simpleml"] = Service(settings)
-    metrics = app.extensions["simpleml_metrics"] = Metrics(service)
-    service.on_submit = metrics.watch
+    measured = app.extensions["simpleml_metrics"] = Metrics(service)
+    service.on_submit = measured.watch
+    app.extensions["simpleml_operations"] = OPERATIONS
     register_error_handlers(app)
-    _register_blueprints(app)
-    register_trainings(app, service)
+    app.url_map.converters["rest"] = original.RestConverter
+    for module in MODULES:
+        app.register_blueprint(module.blueprint)
+    train.register_trainings(app, service)
 
     @app.before_request
     def start() -> None:
@@ -59,7 +99,7 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         if request.url_rule is not None:
             g.record.route = _CONVERTER.sub("<", request.url_rule.rule)
 
-    guard(app, settings.api_keys)
+    guard(app, settings, OPERATIONS)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -67,29 +107,18 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         record.status = response.status_code
         response.headers["X-Request-Id"] = record.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if request.blueprint != TRAINING:
+        if request.blueprint != train.BLUEPRINT:
             allow_origin(response, settings.cors_origins)
 
         def over() -> None:
             record.seconds = time.monotonic() - record.started
-            metrics.record(record)
+            measured.record(record)
             record.write()
 
         response.call_on_close(over)
         return response
 
     return app
-
-
-def _register_blueprints(app: Flask) -> None:
-    from simpleml.web import metrics, openapi, probes
-    from simpleml.web.openai import routes as openai
-    from simpleml.web.original import routes as original
-    from simpleml.web.pages import docs, home, playground, training
-
-    app.url_map.converters["rest"] = original.RestConverter
-    for module in (probes, metrics, openai, openapi, docs, home, playground, training, original):
-        app.register_blueprint(module.blueprint)
 
 
 def allow_origin(response: Response, origins: tuple[str, ...]) -> None:

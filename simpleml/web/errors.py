@@ -18,6 +18,7 @@ from simpleml.errors import (
     SimpleMLError,
     StoppingError,
 )
+from simpleml.web.negotiation import wants_json
 from simpleml.web.request_log import current_record
 
 _log = logging.getLogger("simpleml")
@@ -36,14 +37,6 @@ def describe(error: SimpleMLError) -> dict[str, str | None]:
 def unexpected_error() -> SimpleMLError:
     """What a client is told of an error that nobody foresaw."""
     return SimpleMLError("Something went wrong in the server; its log says what.")
-
-
-def wants_json() -> bool:
-    """Whether this request's answer and errors are JSON."""
-    if request.path.startswith("/v1/") or request.path == "/v1":
-        return True
-    best = request.accept_mimetypes.best_match(["text/plain", "application/json"], "text/plain")
-    return best == "application/json" and "application/json" in request.headers.get("Accept", "")
 
 
 def error_response(error: SimpleMLError) -> Response:

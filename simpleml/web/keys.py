@@ -1,24 +1,24 @@
 """API keys: who may call the server when SIMPLEML_API_KEYS names some.
 
-A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Every route asks for it but the
-probes and the bare pages of playground and training, which hold nothing and ask the visitor for the
-key that their requests need; a CORS preflight, which browsers send without credentials, passes.
-Training, where it is on, has keys of its own (simpleml.web.train.access).
+A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Each operation says which key it
+asks for (Operation.key): all ask but the probes, and the bare pages of playground and training,
+which hold nothing and ask the visitor for the key that their requests need. A CORS preflight, which
+browsers send without credentials, passes. Training, where it is on, has keys of its own
+(simpleml.web.train.access).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 
 from simpleml.errors import AuthenticationError
-from simpleml.web.pages.rendering import wants_page
-
-OPEN_BLUEPRINT = "probes"
-PAGE_FILES = ("playground.static_file", "training_page.static_file")
-TRAINING = ("training", "training_page")
+from simpleml.settings import Settings
+from simpleml.web.negotiation import wants_page
+from simpleml.web.openapi.operation import Operation
 
 
 class Keys:
@@ -71,23 +71,22 @@ def given_keys(authorization: str, x_api_key: str) -> list[bytes]:
     return [key.encode("latin-1", "replace") for key in found]
 
 
-def _is_open() -> bool:
-    if request.endpoint == "home.home":
-        return wants_page()
-    if request.blueprint in TRAINING and current_app.extensions["simpleml"].settings.training:
-        return True
-    return request.blueprint == OPEN_BLUEPRINT or request.endpoint in PAGE_FILES
-
-
-def guard(app: Flask, accepted: tuple[str, ...]) -> None:
-    """Ask every request for a key before anything else is done for it."""
-    keys = Keys(accepted)
+def guard(app: Flask, settings: Settings, operations: Sequence[Operation]) -> None:
+    """Ask every request for the key that its operation asks for, before anything else is done."""
+    keys = Keys(settings.api_keys)
     if not keys:
         return
+    wanted = {one.rule: one.key for one in operations}
+
+    def is_open() -> bool:
+        key = wanted[request.url_rule.rule] if request.url_rule else "server"
+        if key == "training":  # asks for it itself
+            return settings.training
+        return key == "none" or (key == "page" and wants_page())
 
     @app.before_request
     def check() -> None:
-        if _is_open() or request.method == "OPTIONS":
+        if request.method == "OPTIONS" or is_open():
             return
         keys.check_request(
             "This server asks for a key: Authorization: Bearer KEY, or X-API-Key: KEY.",

@@ -14,7 +14,7 @@ from typing import Any
 
 import gevent
 import prometheus_client
-from flask import Blueprint, Response, current_app
+from flask import Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from simpleml.errors import ModelBrokenError, SettingsError
 from simpleml.models.artifact import find_artifact, read_card
+from simpleml.web.openapi.operation import STRING, TEXT, Operation, Routes
 from simpleml.web.request_log import RequestRecord
 from simpleml.web.service import Service
 
@@ -34,10 +35,15 @@ _REFRESH_SECONDS = 0.5
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 _FIRST_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 
-blueprint = Blueprint("metrics", __name__)
+blueprint = Routes("metrics", tag="operate")
 
 
-@blueprint.get("/metrics")
+@blueprint.operation(
+    Operation(
+        "get", "/metrics", "Prometheus metrics of all workers.", {TEXT: STRING},
+        example="BASE/metrics",
+    )
+)  # fmt: skip
 def metrics() -> Response:
     """Metrics of all workers in Prometheus' text format."""
     page: Metrics = current_app.extensions["simpleml_metrics"]

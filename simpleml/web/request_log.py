@@ -18,7 +18,8 @@ from flask import current_app, g
 
 from simpleml.errors import ModelNotFoundError, SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.web.service import Run, Service
+from simpleml.web.run import Run
+from simpleml.web.service import Service
 
 _log = logging.getLogger("simpleml.requests")
 

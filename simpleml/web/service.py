@@ -5,18 +5,15 @@ One Service belongs to one application (one worker process). It knows nothing of
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from types import TracebackType
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import gevent
 from gevent.util import wrap_errors
 
-from simpleml.copying.guard import guards
+from simpleml.copying.guard import check_max_copy, guards
 from simpleml.copying.index import Originality, OriginalityIndex
 from simpleml.errors import (
     InvalidValueError,
@@ -25,20 +22,13 @@ from simpleml.errors import (
     UnknownCharactersError,
 )
 from simpleml.generation.engine import Engine
-from simpleml.generation.request import Generation, new_streams
+from simpleml.generation.request import new_streams
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
 from simpleml.loader import ModelLoader
 from simpleml.models.vocabulary import EncodedSeed, OnUnknown
 from simpleml.settings import Settings
-from simpleml.web.wakeup import Wakeup
-
-_log = logging.getLogger("simpleml")
-
-PING_SECONDS = 15.0
-"""A stream that has nothing to say for so long sends a comment, so that nobody closes it."""
-_GRACE_SECONDS = 30.0
-"""Beyond its deadline the engine always ends a request; waiting longer than this is a defect."""
+from simpleml.web.run import Run, Wakeup
 
 
 class Service:
@@ -72,6 +62,20 @@ class Service:
         if isinstance(loaded, SimpleMLError):
             raise loaded
         return loaded
+
+    def needed_index(
+        self, generator: SequenceGenerator, max_copy: int | None, originality: bool
+    ) -> OriginalityIndex | None:
+        """The index of the model's corpus if a request needs it, before anything is generated.
+
+        Raises:
+            CorpusUnavailableError: the text is not beside the models, or was edited.
+            InvalidValueError: max_copy with a model that writes words.
+        """
+        if max_copy is not None:
+            check_max_copy(max_copy, generator.vocabulary)
+            return self.corpus_index(generator, "max_copy")
+        return self.corpus_index(generator, "originality") if originality else None
 
     def corpus_index(self, generator: SequenceGenerator, param: str) -> OriginalityIndex:
         """The index of the text that a model was trained on; what reads or builds it is a native
@@ -146,6 +150,7 @@ class Service:
 
         Args:
             prompts: indices of each seed.
+            options: text k has their random_state plus k.
             each: texts for each prompt.
             starts_blank: nothing, or white space, ends the prompt (every one, or each).
             seconds: until its deadline, at most the server's own.
@@ -155,19 +160,18 @@ class Service:
         Raises:
             StoppingError, QueueFullError, InvalidValueError: as Engine.submit.
         """
-        if options.random_state is None:
-            options = replace(options, random_state=secrets.randbelow(2**32))
+        first = options.random_state
+        if first is None:
+            first = secrets.randbelow(2**32)
         blanks = [starts_blank] * len(prompts) if isinstance(starts_blank, bool) else starts_blank
         processors = guards(index, options.max_copy, generator.vocabulary)
         streams: list[TextStream] = []
         seeds: list[Sequence[int]] = []
         for prompt, blank in zip(prompts, blanks, strict=True):
-            # Text k has the random state of the first one, plus k.
-            state = ((options.random_state or 0) + len(streams)) % 2**32
             texts, starts = new_streams(
                 generator,
                 [prompt],
-                replace(options, random_state=state),
+                replace(options, random_state=(first + len(streams)) % 2**32),
                 each=each,
                 starts_blank=blank,
                 processors=processors,
@@ -190,7 +194,7 @@ class Service:
             wakeup.close()
             raise
         self.on_submit()
-        return Run(generation, wakeup, options)
+        return Run(generation, wakeup, first)
 
 
 def default_threads() -> int:
@@ -204,109 +208,3 @@ def default_threads() -> int:
     except ValueError:
         workers = 1
     return max(1, cores // max(1, workers))
-
-
-@dataclass
-class Run:
-    """A request in the engine, seen from the greenlet that waits for it.
-
-    Use as a context manager: leaving it frees the request's rows if it is not over.
-    """
-
-    generation: Generation
-    wakeup: Wakeup
-    options: GenerationOptions
-    """With the random_state that is used."""
-    complete: bool = False
-    """Whether what `news` yields now is the last."""
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the rows; harmless when the request is over."""
-        self.generation.cancel()
-        self.wakeup.close()
-
-    @property
-    def streams(self) -> tuple[TextStream, ...]:
-        return self.generation.streams
-
-    @property
-    def model(self) -> str:
-        return self.generation.generator.name
-
-    def wait(self) -> list[str]:
-        """Wait for the end and return what follows each seed.
-
-        Raises:
-            DeadlineError, GenerationFailedError: how it ended.
-        """
-        try:
-            while not self.generation.done:
-                self._wait_for_news(PING_SECONDS)
-            self._raise()
-            return [stream.take() for stream in self.streams]
-        finally:
-            self.close()
-
-    def wait_for_first(self) -> None:
-        """Wait until the first symbol is drawn or the request is over.
-
-        Raises:
-            DeadlineError, GenerationFailedError: it is over, badly.
-        """
-        while not self.generation.done and not self.generation.symbols_generated:
-            self.generation.listen()
-            if self.generation.symbols_generated:
-                break
-            self._wait_for_news(PING_SECONDS)
-        self._raise()
-
-    def news(self) -> Iterator[list[str] | None]:
-        """Yield the new text of every stream each time there is some; None after a silence.
-
-        The first item comes when the first symbol is drawn; the last one when all is complete.
-
-        Raises:
-            DeadlineError, GenerationFailedError: how it ended, if badly.
-        """
-        quiet_since = time.monotonic()
-        while True:
-            self.generation.listen()
-            done = self.generation.done  # before looking, so that nothing is missed
-            pieces = [stream.take() for stream in self.streams]
-            if done:
-                self._raise()
-            if done or any(pieces):
-                quiet_since = time.monotonic()
-                self.complete = done
-                yield pieces
-            if done:
-                return
-            self._wait_for_news(max(0.01, quiet_since + PING_SECONDS - time.monotonic()))
-            if time.monotonic() - quiet_since >= PING_SECONDS:
-                quiet_since = time.monotonic()
-                yield None
-
-    def _wait_for_news(self, seconds: float) -> None:
-        late = time.monotonic() - self.generation.deadline
-        if late > _GRACE_SECONDS:
-            raise RuntimeError(f"the engine did not end a request {late:.0f} s after its deadline")
-        self.wakeup.wait(seconds)
-
-    def _raise(self) -> None:
-        error = self.generation.error
-        if error is None:
-            return
-        if error.__cause__ is not None:
-            _log.error("a step of model %s failed", self.model, exc_info=error.__cause__)
-        raise error

@@ -16,7 +16,8 @@ from flask import Response, request
 
 from simpleml.errors import SimpleMLError
 from simpleml.web.errors import describe, unexpected_error
-from simpleml.web.service import Run
+from simpleml.web.negotiation import CONTENT_TYPES, Form
+from simpleml.web.run import Run
 
 _log = logging.getLogger("simpleml")
 
@@ -61,13 +62,13 @@ def event_stream(
             failure = unexpected_error()
         yield event({"error": describe(failure)}, error_name)
 
-    return _response(guarded(), "text/event-stream; charset=utf-8", headers or {}, run)
+    return _response(guarded(), "events", headers or {}, run)
 
 
 def text_stream(chunks: Iterator[str], headers: Mapping[str, str], *, run: Run) -> Response:
     """A response of plain text chunks, for curl -N; `run` as for event_stream."""
     first = _first(chunks, run) or ""
-    return _response(chain([first], chunks), "text/plain; charset=utf-8", headers, run)
+    return _response(chain([first], chunks), "text", headers, run)
 
 
 def _first(items: Iterator[str | None], run: Run | None) -> str | None:
@@ -82,11 +83,11 @@ def _first(items: Iterator[str | None], run: Run | None) -> str | None:
 
 
 def _response(
-    items: Iterator[str], content_type: str, headers: Mapping[str, str], run: Run | None
+    items: Iterator[str], form: Form, headers: Mapping[str, str], run: Run | None
 ) -> Response:
     response = Response(
         (item.encode("utf-8", "replace") for item in items),
-        content_type=content_type,
+        content_type=CONTENT_TYPES[form],
         headers={**headers, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
     if run is not None:

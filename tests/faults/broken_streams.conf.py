@@ -18,7 +18,7 @@ def post_worker_init(worker: Any) -> None:
     from simpleml.jobs.job import Job
     from simpleml.jobs.store import JobStore
     from simpleml.jobs.supervisor import Supervisor
-    from simpleml.web.service import Run
+    from simpleml.web.run import Run
 
     file = Path(os.environ["SIMPLEML_TEST_FAILING"])
     usual_news, usual_get = Run.news, JobStore.get

@@ -603,8 +603,8 @@ IDLE = """
 from gevent import monkey
 monkey.patch_all()
 import gevent, sys
-import simpleml.web.service as service
-service.PING_SECONDS = 10_000.0  # nothing else may wake the hub
+import simpleml.web.run as run
+run.PING_SECONDS = 10_000.0  # nothing else may wake the hub
 from simpleml import create_app
 app = create_app(models_dir=sys.argv[1])
 client = app.test_client()

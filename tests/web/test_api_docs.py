@@ -15,7 +15,7 @@ from models import write_model
 from servers import ROOT, GunicornServer
 
 from simpleml.settings import Settings
-from simpleml.web.openapi import ERRORS
+from simpleml.web.openapi.document import ERRORS
 
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 HERE = "http://localhost:8280"

@@ -21,7 +21,9 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 from servers import GunicornServer
 
-from simpleml.web.openapi import OPERATIONS, Operation, document
+from simpleml.web.app import OPERATIONS
+from simpleml.web.openapi.document import document
+from simpleml.web.openapi.operation import Operation
 
 EXAMPLES = 4
 GENERATING_EXAMPLES = 15
@@ -33,7 +35,7 @@ CONFORMANCE = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-SCHEMA = schemathesis.openapi.from_dict(document(asks_for_keys=False))
+SCHEMA = schemathesis.openapi.from_dict(document(OPERATIONS, asks_for_keys=False))
 
 
 @pytest.fixture(scope="module")

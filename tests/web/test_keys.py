@@ -1,4 +1,4 @@
-"""API keys: every route asks for one but the probes; right and wrong ones over HTTP."""
+"""API keys: every route asks for one but those that hold nothing; right and wrong ones."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from servers import GunicornServer
 from simpleml.web.keys import Keys, given_keys
 
 PROBES = ("/livez", "/readyz", "/healthz", "/health")
+FOR_ALL = (*PROBES, "/favicon.ico", "/robots.txt")
 KEYS = ("first-key", "zweiter Schlüssel")
 
 
@@ -85,7 +86,7 @@ def test_every_route_asks_but_the_probes_and_the_bare_page(http: httpx.Client, a
     assert set(PROBES) < paths
     assert http.get("/", headers={"Accept": "text/html"}).status_code == 200
     for path in {*paths, page_file}:
-        expected = 200 if path in (*PROBES, page_file) else 401
+        expected = 200 if path in (*FOR_ALL, page_file) else 401
         assert http.get(path).status_code == expected, path
         assert http.head(path).status_code == expected, path
 

@@ -18,7 +18,7 @@ from streams import endless_stream
 
 from simpleml.generation.batch import Batch
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.web import service as service_module
+from simpleml.web import run as run_module
 
 Post = Callable[..., httpx.Response]
 SYMBOLS = Vocabulary.of(ALPHABET).symbols
@@ -674,7 +674,7 @@ def test_silent_stream_sends_pings(client: FlaskClient, monkeypatch: pytest.Monk
         return step(batch, symbols)
 
     monkeypatch.setattr(Batch, "step", slow)
-    monkeypatch.setattr(service_module, "PING_SECONDS", 0.02)
+    monkeypatch.setattr(run_module, "PING_SECONDS", 0.02)
     asked = {"model": "tales", "max_tokens": 100, "stream": True}
     answer = client.post("/v1/completions", json=asked, buffered=False)
     seen = []

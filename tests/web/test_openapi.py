@@ -16,12 +16,13 @@ from flask import Flask
 from servers import GunicornServer
 
 from simpleml import create_app
+from simpleml.web.app import OPERATIONS
 from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
-from simpleml.web.openapi import ERRORS, OPERATIONS, document
-from simpleml.web.parameters import GenerateParameters
+from simpleml.web.openapi.document import ERRORS, document
+from simpleml.web.original.parameters import GenerateParameters
 from simpleml.web.train.parameters import CheckParameters, TrainParameters
 
-DOCUMENT = document(asks_for_keys=False)
+DOCUMENT = document(OPERATIONS, asks_for_keys=False)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from streams import endless_stream, unread_request
 from waiting import wait_until
 
 from simpleml import ModelLoader, create_app
-from simpleml.web.openapi import document
+from simpleml.web.app import OPERATIONS
+from simpleml.web.openapi.document import document
 
 TEXT = "abcdefghijklmnopqrstuvwxyz .,;é漢😀" * 12
 AS_JSON = {"Accept": "application/json"}
@@ -285,7 +286,7 @@ def test_the_place_in_the_queue_is_ones_own(copying: Path) -> None:
 
 
 def test_the_options_the_answers_and_the_error_are_described(client: FlaskClient) -> None:
-    described = document(asks_for_keys=False)
+    described = document(OPERATIONS, asks_for_keys=False)
     prompt = {"prompt": "abc", "messages": [{"role": "user", "content": "abc"}]}
     text = {"model": "copies", "text": TEXT[:50]}
     for path, address, body in (

@@ -23,7 +23,8 @@ from waiting import wait_until
 from simpleml import create_app
 from simpleml.errors import TrainingNotInstalledError
 from simpleml.jobs.process import NEEDED, require_training
-from simpleml.web.openapi import document
+from simpleml.web.app import OPERATIONS
+from simpleml.web.openapi.document import document
 
 TEXT = "".join(
     f"Once the {who} saw the {what} and {did} it to the palace, {number} times.\n"
@@ -357,7 +358,7 @@ def test_what_is_missing_is_told_with_what_installs_it(make_client: Any) -> None
 class Api:
     """A client of a server that trains, with answers held against the document."""
 
-    schemas = document(asks_for_keys=False)
+    schemas = document(OPERATIONS, asks_for_keys=False)
 
     def __init__(self, server: GunicornServer) -> None:
         self.server = server

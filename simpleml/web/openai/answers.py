@@ -290,3 +290,80 @@ def _top(token: str, logprob: float) -> TopLogprob:
         "logprob": finite(logprob),
         "bytes": list(token.encode("utf-8", "replace")),
     }
+
+
+class CompletionShape:
+    """A completion's choices."""
+
+    id_prefix = "cmpl-"
+    object = "text_completion"
+    chunk_object = "text_completion"
+
+    def choice(
+        self, index: int, text: str, tokens: Sequence[Token] | None, reason: FinishReason
+    ) -> CompletionChoice:
+        """A whole text; without tokens, without log probabilities."""
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": None if tokens is None else completion_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def piece(
+        self, index: int, text: str, tokens: Sequence[Token] | None, reason: FinishReason | None
+    ) -> CompletionChunkChoice:
+        """The next piece of a text; a reason with its last."""
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": None if tokens is None else completion_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def opening(
+        self, index: int, echoed: str, tokens: Sequence[Token] | None
+    ) -> CompletionChunkChoice | None:
+        """What comes before the first piece: the prompt, with echo."""
+        return self.piece(index, echoed, tokens, None) if echoed else None
+
+
+class ChatShape:
+    """A chat completion's choices."""
+
+    id_prefix = "chatcmpl-"
+    object = "chat.completion"
+    chunk_object = "chat.completion.chunk"
+
+    def choice(
+        self, index: int, text: str, tokens: Sequence[Token] | None, reason: FinishReason
+    ) -> ChatChoice:
+        """A whole text; without tokens, without log probabilities."""
+        return {
+            "index": index,
+            "message": {"role": "assistant", "content": text, "refusal": None},
+            "logprobs": None if tokens is None else chat_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def piece(
+        self, index: int, text: str, tokens: Sequence[Token] | None, reason: FinishReason | None
+    ) -> ChatChunkChoice:
+        """The next piece of a text; a reason with its last."""
+        return {
+            "index": index,
+            "delta": {"content": text} if text or reason is None else {},
+            "logprobs": None if tokens is None else chat_logprobs(tokens),
+            "finish_reason": reason,
+        }
+
+    def opening(
+        self, index: int, echoed: str, tokens: Sequence[Token] | None
+    ) -> ChatChunkChoice | None:
+        """What comes before the first piece: who speaks."""
+        return {
+            "index": index,
+            "delta": {"role": "assistant", "content": ""},
+            "logprobs": None,
+            "finish_reason": None,
+        }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 
 from simpleml.errors import (
     InvalidValueError,
@@ -23,43 +23,66 @@ from simpleml.errors import (
 )
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.models.vocabulary import OnUnknown
-from simpleml.web import copying as originality
-from simpleml.web.answers import FinishReason, OriginalityAnswer
+from simpleml.web.answers import OriginalityAnswer, originality_answer
 from simpleml.web.openai.answers import (
     ChatChoice,
-    ChatChunkChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatShape,
+    Completion,
     CompletionChoice,
-    CompletionChunkChoice,
+    CompletionChunk,
+    CompletionShape,
     ModelAnswer,
     ModelList,
     Token,
     TokenCursor,
     Usage,
-    chat_logprobs,
-    completion_logprobs,
     prompt_tokens,
     usage,
 )
 from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
+from simpleml.web.openapi.operation import EVENTS, GENERATES, JSON, Events, Operation, Routes
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
-from simpleml.web.service import Run, Service
+from simpleml.web.run import Run
+from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream
 
-blueprint = Blueprint("openai", __name__, url_prefix="/v1")
+blueprint = Routes("openai", tag="openai")
+
+_COMPLETION_EVENTS = Events(
+    "CompletionEvent",
+    "A chunk; at the end `[DONE]`, or an error.",
+    (CompletionChunk,),
+    last="[DONE]",
+)
+_CHAT_EVENTS = Events(
+    "ChatCompletionEvent",
+    "A chunk; at the end `[DONE]`, or an error.",
+    (ChatCompletionChunk,),
+    last="[DONE]",
+)
 
 _Examine = Callable[[str], OriginalityAnswer | None]
 """What of a generated text is copied; None where that was not asked for."""
 
 
-@blueprint.get("/models")
+@blueprint.operation(
+    Operation("get", "/v1/models", "All models.", {JSON: ModelList}, example="BASE/v1/models")
+)
 def models() -> Response:
     """All models."""
     answer: ModelList = {"object": "list", "data": [_model(name) for name in _names()]}
     return jsonify(answer)
 
 
-@blueprint.get("/models/<path:model_id>")
+@blueprint.operation(
+    Operation(
+        "get", "/v1/models/{id}", "One model.", {JSON: ModelAnswer}, (404,),
+        "/v1/models/<path:model_id>", example="BASE/v1/models/sherlock",
+    )
+)  # fmt: skip
 def model(model_id: str) -> Response:
     """One model.
 
@@ -74,7 +97,15 @@ def model(model_id: str) -> Response:
     return jsonify(_model(model_id))
 
 
-@blueprint.post("/completions")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/completions", "Texts that go on from one or more prompts.",
+        {JSON: Completion, EVENTS: _COMPLETION_EVENTS}, (*GENERATES, 408),
+        body=CompletionParameters, headers=("X-Random-State",),
+        example="BASE/v1/completions -H 'Content-Type: application/json' "
+        """-d '{"model": "sherlock", "prompt": "Holmes ", "max_tokens": 200, "seed": 7}'""",
+    )
+)  # fmt: skip
 def completions() -> Response:
     """Texts that go on from one or more prompts."""
     service = _service()
@@ -84,10 +115,19 @@ def completions() -> Response:
     given = parameters.prompts()
     _check_texts(service, len(given), parameters.n)
     prompts = [_read_prompt(generator, one, parameters.on_unknown) for one in given]
-    return _answer(_Job(parameters, generator, prompts, _CompletionShape(), parameters.echo))
+    return _answer(_Job(parameters, generator, prompts, CompletionShape(), parameters.echo))
 
 
-@blueprint.post("/chat/completions")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/chat/completions", "Texts that go on from the last user message.",
+        {JSON: ChatCompletion, EVENTS: _CHAT_EVENTS}, (*GENERATES, 408),
+        body=ChatParameters, headers=("X-Random-State",),
+        example="-N BASE/v1/chat/completions -H 'Content-Type: application/json' "
+        """-d '{"model": "sherlock", "stream": true, """
+        """"messages": [{"role": "user", "content": "Holmes "}]}'""",
+    )
+)  # fmt: skip
 def chat_completions() -> Response:
     """Texts that go on from the last user message."""
     service = _service()
@@ -97,7 +137,7 @@ def chat_completions() -> Response:
     generator = load_model(parameters.model)
     _check_texts(service, 1, parameters.n)
     prompt = _read_prompt(generator, parameters.prompt(), parameters.on_unknown, "messages")
-    return _answer(_Job(parameters, generator, [prompt], _ChatShape()))
+    return _answer(_Job(parameters, generator, [prompt], ChatShape()))
 
 
 def _service() -> Service:
@@ -165,77 +205,6 @@ def _read_prompt(
     return _Prompt(vocabulary.join(vocabulary.symbols[index] for index in given), given)
 
 
-class _CompletionShape:
-    """A completion's choices."""
-
-    id_prefix = "cmpl-"
-    object = "text_completion"
-    chunk_object = "text_completion"
-
-    def choice(
-        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason
-    ) -> CompletionChoice:
-        return {
-            "index": index,
-            "text": text,
-            "logprobs": None if tokens is None else completion_logprobs(tokens),
-            "finish_reason": reason,
-        }
-
-    def piece(
-        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason | None
-    ) -> CompletionChunkChoice:
-        return {
-            "index": index,
-            "text": text,
-            "logprobs": None if tokens is None else completion_logprobs(tokens),
-            "finish_reason": reason,
-        }
-
-    def opening(
-        self, index: int, echoed: str, tokens: list[Token] | None
-    ) -> CompletionChunkChoice | None:
-        """What comes before the first piece: the prompt, with echo."""
-        return self.piece(index, echoed, tokens, None) if echoed else None
-
-
-class _ChatShape:
-    """A chat completion's choices."""
-
-    id_prefix = "chatcmpl-"
-    object = "chat.completion"
-    chunk_object = "chat.completion.chunk"
-
-    def choice(
-        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason
-    ) -> ChatChoice:
-        return {
-            "index": index,
-            "message": {"role": "assistant", "content": text, "refusal": None},
-            "logprobs": None if tokens is None else chat_logprobs(tokens),
-            "finish_reason": reason,
-        }
-
-    def piece(
-        self, index: int, text: str, tokens: list[Token] | None, reason: FinishReason | None
-    ) -> ChatChunkChoice:
-        return {
-            "index": index,
-            "delta": {"content": text} if text or reason is None else {},
-            "logprobs": None if tokens is None else chat_logprobs(tokens),
-            "finish_reason": reason,
-        }
-
-    def opening(self, index: int, echoed: str, tokens: list[Token] | None) -> ChatChunkChoice:
-        """What comes before the first piece: who speaks."""
-        return {
-            "index": index,
-            "delta": {"role": "assistant", "content": ""},
-            "logprobs": None,
-            "finish_reason": None,
-        }
-
-
 @dataclass(frozen=True)
 class _Job:
     """One checked request: what its answer is made of."""
@@ -243,7 +212,7 @@ class _Job:
     parameters: CompletionParameters | ChatParameters
     generator: SequenceGenerator
     prompts: list[_Prompt]
-    shape: _CompletionShape | _ChatShape
+    shape: CompletionShape | ChatShape
     echo: bool = False
 
     @property
@@ -279,12 +248,12 @@ class _Job:
 def _answer(job: _Job) -> Response:
     parameters = job.parameters
     service = _service()
-    index = originality.needed_index(service, job.generator, parameters)
+    index = service.needed_index(job.generator, parameters.max_copy, parameters.originality)
 
     def examine(text: str) -> OriginalityAnswer | None:
         if index is None or not parameters.originality:
             return None
-        return originality.answer(service.examine(index, text), text)
+        return originality_answer(service.examine(index, text), text)
 
     run = service.generate(
         job.generator,
@@ -297,7 +266,7 @@ def _answer(job: _Job) -> Response:
         request_id=current_record().request_id,
     )
     current_record().run = run
-    headers = {"X-Random-State": str(run.options.random_state)}
+    headers = {"X-Random-State": str(run.random_state)}
     head = {
         "id": job.shape.id_prefix + secrets.token_hex(12),
         "object": job.shape.chunk_object if parameters.stream else job.shape.object,
@@ -325,14 +294,10 @@ def _choice(
     tokens = job.echoed_tokens(index)
     if tokens is not None:
         tokens += job.cursor(index).advance(text, run.streams[index].logprobs, complete=True)
-    choice = job.shape.choice(index, job.echoed(index) + text, tokens, _reason(run, index))
+    choice = job.shape.choice(index, job.echoed(index) + text, tokens, run.finish_reason(index))
     if (copied := examine(text)) is not None:
         choice["originality"] = copied
     return choice
-
-
-def _reason(run: Run, index: int) -> FinishReason:
-    return "stop" if run.streams[index].finish_reason == "stop" else "length"
 
 
 def _truncation(run: Run) -> dict[str, str]:
@@ -367,7 +332,7 @@ def _frames(
             if job.reports_logprobs:
                 drawn = run.streams[index].logprobs
                 tokens = cursors[index].advance(piece, drawn, complete=last)
-            reason = _reason(run, index) if last else None
+            reason = run.finish_reason(index) if last else None
             choice = job.shape.piece(index, piece, tokens, reason)
             if last and (copied := examine(texts[index])) is not None:
                 choice["originality"] = copied

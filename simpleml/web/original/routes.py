@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from simpleml.copying.index import Originality
-from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.generation.text_stream import SymbolLogprobs
-from simpleml.models.vocabulary import EncodedSeed, SeedChange
-from simpleml.web import copying as originality
-from simpleml.web.answers import finite
-from simpleml.web.parameters import GenerateParameters, parse, read_json_object
+from simpleml.web.answers import originality_header
+from simpleml.web.negotiation import CONTENT_TYPES, head_response, text_form
+from simpleml.web.openapi.operation import (
+    EVENTS,
+    GENERATES,
+    JSON,
+    STRING,
+    TEXT,
+    Events,
+    Operation,
+    Routes,
+)
+from simpleml.web.original.answers import (
+    CardAnswer,
+    GenerateAnswer,
+    TextPiece,
+    changes_header,
+    generate_answer,
+    symbol_logprobs,
+)
+from simpleml.web.original.parameters import GenerateParameters
+from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
-from simpleml.web.service import Run, Service
+from simpleml.web.run import Run
+from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream, text_stream
 
-blueprint = Blueprint("original", __name__)
+blueprint = Routes("original", tag="generate")
 
-_HEADER_BYTES = 4000
-"""Proxies and clients refuse an answer whose headers take more than 8 KB or so."""
+_EVENTS = Events(
+    "TextEvent",
+    "A piece of the text; at the end, as the event `done`, the whole answer, or an `error`.",
+    (TextPiece, GenerateAnswer),
+    names=("message", "done", "error"),
+)
+_GENERATED = {TEXT: STRING, JSON: GenerateAnswer, EVENTS: _EVENTS}
+_HEADERS = ("X-Random-State", "X-Finish-Reason", "X-Seed-Changes", "X-Originality")
+_REST = "/<model>/g/<rest:rest>"
 
 
 class RestConverter(BaseConverter):
@@ -35,7 +57,18 @@ class RestConverter(BaseConverter):
     part_isolating = False
 
 
-@blueprint.get("/<model>/g/<rest:rest>")
+@blueprint.operation(
+    Operation(
+        "get", "/{model}/g/{seed}/{size}", "A text: the seed as given and what follows it.",
+        _GENERATED, GENERATES, _REST, query=GenerateParameters, headers=_HEADERS,
+        example="'BASE/sherlock/g/Holmes%20/200'",
+    ),
+    Operation(
+        "get", "/{model}/g/{seed}/{size}/{temp}", "The same with a temperature.",
+        _GENERATED, GENERATES, _REST, query=GenerateParameters, headers=_HEADERS,
+        example="'BASE/sherlock/g/Holmes%20/200/0.8?random_state=7'",
+    ),
+)  # fmt: skip
 def generate_get(model: str, rest: str) -> Response:
     """The seed as given, then exactly `size` generated characters."""
     values: dict[str, Any] = dict(request.args.items())
@@ -45,7 +78,14 @@ def generate_get(model: str, rest: str) -> Response:
     return answer(model, values)
 
 
-@blueprint.post("/<model>")
+@blueprint.operation(
+    Operation(
+        "post", "/{model}", "The same by JSON, whatever the Content-Type says.",
+        _GENERATED, (*GENERATES, 408), body=GenerateParameters, headers=_HEADERS,
+        example="BASE/sherlock -H 'Accept: application/json' "
+        """-d '{"seed": "Holmes ", "size": 200, "temp": 0.5}'""",
+    )
+)  # fmt: skip
 def generate_post(model: str) -> Response:
     """The same by JSON {"seed", "size", "temp"}, whatever its Content-Type."""
     _refuse_other_routes()
@@ -61,14 +101,23 @@ def _refuse_other_routes() -> None:
         raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
 
 
-@blueprint.get("/<model>")
+@blueprint.operation(
+    Operation(
+        "get", "/{model}",
+        "The model's card: alphabet, sizes, mode, validation, licence of the corpus.",
+        {JSON: CardAnswer}, (404,), example="BASE/sherlock",
+    )
+)  # fmt: skip
 def card(model: str) -> Response:
     """The model's card."""
     generator = load_model(model)
-    described = {"model": model, **generator.card.to_json()}
-    described["alphabet"] = list(generator.vocabulary.symbols)
-    described["precision"] = generator.precision
-    described["mode"] = "stateful" if generator.card.stateful else "window"
+    described: CardAnswer = {
+        "model": model,
+        **generator.card.to_json(),  # type: ignore[typeddict-item]  # a card's fields
+        "alphabet": list(generator.vocabulary.symbols),
+        "precision": generator.precision,
+        "mode": "stateful" if generator.card.stateful else "window",
+    }
     return jsonify(described)
 
 
@@ -95,23 +144,18 @@ def answer(model: str, values: dict[str, Any]) -> Response:
     parameters = parse(GenerateParameters, values)
     service.check_size(parameters.size)
     seed = service.encode(generator, parameters.seed, parameters.on_unknown)
-    index = originality.needed_index(service, generator, parameters)
-    accepts = request.accept_mimetypes
-    as_events = _names(accepts, "text/event-stream") or (
-        parameters.stream and not _prefers(accepts, "text/plain")
-    )
-    as_json = _prefers(accepts, "application/json")
-    streaming = as_events or parameters.stream
-    if request.method == "HEAD":  # everything was checked; nothing is generated to be thrown away
-        return _head("event-stream" if as_events else "json" if as_json else "plain")
-    seconds = parameters.max_time_ms / 1000 if parameters.max_time_ms else None
+    index = service.needed_index(generator, parameters.max_copy, parameters.originality)
+    form = text_form(parameters.stream)
+    if request.method == "HEAD":  # everything was checked
+        return head_response(form)
+    streaming = parameters.stream or form == "events"
     run = service.generate(
         generator,
         [seed.indices],
         parameters.options(),
         streaming=streaming,
         starts_blank=not parameters.seed or parameters.seed[-1].isspace(),
-        seconds=seconds,
+        seconds=parameters.max_time_ms / 1000 if parameters.max_time_ms else None,
         index=index,
         request_id=current_record().request_id,
     )
@@ -122,109 +166,25 @@ def answer(model: str, values: dict[str, Any]) -> Response:
             return None
         return service.examine(index, generated)
 
-    headers = {"X-Random-State": str(run.options.random_state)}
+    def finished(generated: str, copied: Originality | None) -> GenerateAnswer:
+        return generate_answer(run, generator, parameters, seed, generated, copied)
+
+    headers = {"X-Random-State": str(run.random_state)}
     if seed.changes:
         headers["X-Seed-Changes"] = changes_header(seed.changes)
-    if as_events:
-        events = _events(run, generator, parameters, seed, examine)
-        return event_stream(events, headers, run=run, error_name="error")
+    if form == "events":
+        frames = _frames(run, parameters, lambda text: finished(text, examine(text)))
+        return event_stream(frames, headers, run=run, error_name="error")
     if streaming:
         return text_stream(_chunks(run, parameters.seed), headers, run=run)
     (generated,) = run.wait()
     copied = examine(generated)
-    if as_json:
-        return jsonify(result(run, generator, parameters, seed, generated, copied))
+    if form == "json":
+        return jsonify(finished(generated, copied))
     if copied is not None:
-        headers["X-Originality"] = originality.header(copied)
-    headers["X-Finish-Reason"] = run.streams[0].finish_reason or ""
-    return Response(
-        parameters.seed + generated, headers=headers, content_type="text/plain; charset=utf-8"
-    )
-
-
-def _prefers(accepts: Any, kind: str) -> bool:
-    """Whether the client names this type and none of ours before it."""
-    ours = ["text/plain", "application/json", "text/event-stream"]
-    return _names(accepts, kind) and accepts.best_match(ours) == kind
-
-
-def _names(accepts: Any, kind: str) -> bool:
-    """Whether the client names this very type, and not to exclude it."""
-    return any(value.lower() == kind and quality > 0 for value, quality in accepts)
-
-
-def _head(kind: str) -> Response:
-    content_type = {
-        "plain": "text/plain; charset=utf-8",
-        "json": "application/json",
-        "event-stream": "text/event-stream; charset=utf-8",
-    }[kind]
-    response = Response(content_type=content_type)
-    # The length of a text that was not generated is not known.
-    response.automatically_set_content_length = False
-    return response
-
-
-def changes_header(changes: list[SeedChange]) -> str:
-    """X-Seed-Changes: the changes as JSON, as many of them as a header can hold.
-
-    The JSON answer has all of them; where some are left out here the last entry says how many.
-    """
-    shown: list[str] = []
-    room = _HEADER_BYTES
-    for one in changes:
-        text = json.dumps(one.to_json())
-        room -= len(text) + 2
-        if room < 0:
-            shown.append(json.dumps({"more": len(changes) - len(shown)}))
-            break
-        shown.append(text)
-    return f"[{', '.join(shown)}]"
-
-
-def result(
-    run: Run,
-    generator: SequenceGenerator,
-    parameters: GenerateParameters,
-    seed: EncodedSeed,
-    generated: str,
-    copied: Originality | None,
-) -> dict[str, Any]:
-    """The JSON answer of a finished run; `copied` where it was asked for."""
-    window = run.generation.window
-    used = len(seed.indices) if window is None else min(window, len(seed.indices))
-    body: dict[str, Any] = {
-        "model": generator.name,
-        "seed": parameters.seed,
-        "text": parameters.seed + generated,
-        "generated": generated,
-        "finish_reason": run.streams[0].finish_reason,
-        "random_state": run.options.random_state,
-        "seed_characters_used": used,
-        "elapsed_ms": round(1000 * (time.monotonic() - run.generation.submitted_at), 3),
-    }
-    if run.generation.truncated_by:
-        body["truncated_by"] = run.generation.truncated_by
-    if seed.changes:
-        body["seed_changes"] = [one.to_json() for one in seed.changes]
-    if parameters.logprobs is not None:
-        body["logprobs"] = [_logprobs(one) for one in run.streams[0].logprobs]
-    if copied is not None:
-        body["originality"] = originality.answer(copied, generated)
-    return body
-
-
-def _logprobs(symbol: SymbolLogprobs) -> dict[str, Any]:
-    return {
-        "symbol": symbol.symbol,
-        "logprob": _rounded(symbol.logprob),
-        "top": [[other, _rounded(logprob)] for other, logprob in symbol.top],
-    }
-
-
-def _rounded(logprob: float) -> float:
-    """Rounded for sending."""
-    return round(finite(logprob), 4)
+        headers["X-Originality"] = originality_header(copied)
+    headers["X-Finish-Reason"] = run.finish_reason(0)
+    return Response(parameters.seed + generated, 200, headers, content_type=CONTENT_TYPES["text"])
 
 
 def _chunks(run: Run, seed: str) -> Iterator[str]:
@@ -235,12 +195,8 @@ def _chunks(run: Run, seed: str) -> Iterator[str]:
             yield pieces[0]
 
 
-def _events(
-    run: Run,
-    generator: SequenceGenerator,
-    parameters: GenerateParameters,
-    seed: EncodedSeed,
-    examine: Callable[[str], Originality | None],
+def _frames(
+    run: Run, parameters: GenerateParameters, finished: Callable[[str], GenerateAnswer]
 ) -> Iterator[str | None]:
     generated: list[str] = []
     sent = 0
@@ -248,17 +204,16 @@ def _events(
         if pieces is None:
             yield None
             continue
-        frame: dict[str, Any] = {"text": pieces[0]}
+        piece: TextPiece = {"text": pieces[0]}
         if parameters.logprobs is not None:
-            # The engine notes a symbol's log p before it shows the symbol, so what stands
-            # here covers the piece; with a stop string it may be ahead of the text.
+            # The engine notes a symbol's log p before it shows the symbol, so what stands here
+            # covers the piece; with a stop string it may be ahead of the text.
             news = run.streams[0].logprobs[sent:]
             sent += len(news)
-            frame["logprobs"] = [_logprobs(one) for one in news]
-        if any(frame.values()):
+            piece["logprobs"] = symbol_logprobs(news)
+        if any(piece.values()):
             generated.append(pieces[0])
-            yield event(frame)
-    text = "".join(generated)
-    done = result(run, generator, parameters, seed, text, examine(text))
+            yield event(piece)
+    done = finished("".join(generated))
     done.pop("logprobs", None)
     yield event(done, name="done")

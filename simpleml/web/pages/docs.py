@@ -1,33 +1,53 @@
-"""/docs: /openapi.json to read, as one page without scripts that needs nothing from elsewhere."""
+"""/openapi.json, and /docs: the same to read, as one page that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, send_file
+from flask import Response, current_app, jsonify, render_template, request
 from markupsafe import Markup, escape
 
-from simpleml.web.openapi import Schema, current_document
+from simpleml.web.openapi.document import document
+from simpleml.web.openapi.operation import HTML, JSON, STRING, Operation, Routes, Schema
 
-blueprint = Blueprint("docs", __name__)
+blueprint = Routes("docs", tag="operate")
 
-_STYLE = Path(__file__).parent.parent / "static" / "docs" / "style.css"
 _POLICY = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 
 
-@blueprint.get("/docs")
+def _current() -> Schema:
+    """The document of the application that is answering, made once."""
+    extensions = current_app.extensions
+    if "simpleml_document" not in extensions:
+        asks_for_keys = bool(extensions["simpleml"].settings.api_keys)
+        extensions["simpleml_document"] = document(extensions["simpleml_operations"], asks_for_keys)
+    found: Schema = extensions["simpleml_document"]
+    return found
+
+
+@blueprint.operation(
+    Operation(
+        "get", "/openapi.json", "This document.", {JSON: {"type": "object"}},
+        example="BASE/openapi.json",
+    )
+)  # fmt: skip
+def openapi() -> Response:
+    """The document."""
+    return jsonify(_current())
+
+
+@blueprint.operation(Operation("get", "/docs", "This document to read.", {HTML: STRING}))
 def docs() -> Response:
     """Every route with what it takes and answers, then every schema."""
-    document = current_document()
+    current = _current()
     page = render_template(
         "docs.html",
-        document=document,
-        groups=groups(document),
-        schemas=document["components"]["schemas"],
+        document=current,
+        groups=groups(current),
+        schemas=current["components"]["schemas"],
         base=request.host_url.rstrip("/"),
         kind=kind,
         name_of=_name_of,
@@ -39,21 +59,19 @@ def docs() -> Response:
     )
 
 
-@blueprint.get("/docs/style.css")
+@blueprint.operation(Operation("get", "/docs/style.css", "Its style sheet.", {"text/css": STRING}))
 def style() -> Response:
     """The page's style sheet."""
-    response = send_file(_STYLE, mimetype="text/css", conditional=True, max_age=None)
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    return current_app.send_static_file("docs/style.css")
 
 
-def groups(document: Schema) -> list[dict[str, Any]]:
-    """The tags in order, each with its operations."""
+def groups(described: Schema) -> list[dict[str, Any]]:
+    """The tags of a document in order, each with its operations."""
     found = []
-    for tag in document["tags"]:
+    for tag in described["tags"]:
         operations = [
             {**operation, "method": method.upper(), "path": path}
-            for path, methods in document["paths"].items()
+            for path, methods in described["paths"].items()
             for method, operation in methods.items()
             if tag["name"] in operation["tags"]
         ]

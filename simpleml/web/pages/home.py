@@ -1,16 +1,20 @@
-"""GET /: the playground to a browser, to everyone else what there is, as JSON."""
+"""GET /: the playground to a browser, to everyone else what there is, as JSON.
+
+And what browsers and crawlers ask of any site: its icon, and where they may go.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 
 from simpleml import __version__
-from simpleml.web.answers import HomeAnswer
+from simpleml.web.negotiation import CONTENT_TYPES, wants_page
+from simpleml.web.openapi.operation import HTML, JSON, STRING, TEXT, Operation, Routes
+from simpleml.web.pages.answers import HomeAnswer
 from simpleml.web.pages.playground import page
-from simpleml.web.pages.rendering import wants_page
 from simpleml.web.service import Service
 
-blueprint = Blueprint("home", __name__)
+blueprint = Routes("home", tag="playground", key="page")
 
 LINKS = {
     "documentation": "/docs",
@@ -25,7 +29,23 @@ LINKS = {
 }
 
 
-@blueprint.get("/")
+_ROBOTS = """\
+User-agent: *
+Allow: /$
+Allow: /docs$
+Allow: /static/
+Disallow: /
+"""
+"""Generating a text for a crawler is work for nothing."""
+
+
+@blueprint.operation(
+    Operation(
+        "get", "/",
+        "The playground to a browser; name, version, models and links to others.",
+        {JSON: HomeAnswer, HTML: STRING}, example="BASE/ -H 'Accept: application/json'",
+    )
+)  # fmt: skip
 def home() -> Response:
     """The page, or name, version, models and links."""
     if wants_page():
@@ -40,3 +60,22 @@ def home() -> Response:
     response = jsonify(answer)
     response.headers.add("Vary", "Accept")
     return response
+
+
+@blueprint.operation(
+    Operation(
+        "get", "/favicon.ico", "The icon, for browsers that look for it here.",
+        {"image/svg+xml": STRING}, key="none",
+    )
+)  # fmt: skip
+def favicon() -> Response:
+    """The pages' icon."""
+    return current_app.send_static_file("playground/icon.svg")
+
+
+@blueprint.operation(
+    Operation("get", "/robots.txt", "What crawlers may read.", {TEXT: STRING}, key="none")
+)
+def robots() -> Response:
+    """The pages, and nothing that costs work."""
+    return Response(_ROBOTS, content_type=CONTENT_TYPES["text"])

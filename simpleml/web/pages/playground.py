@@ -16,17 +16,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from flask import Blueprint, Response, current_app, jsonify, request, send_file
+from flask import Response, current_app, jsonify, request, send_file
 from pydantic import BaseModel, ConfigDict, Field
 
 from simpleml.errors import ModelNotFoundError
 from simpleml.models.card import check_name
-from simpleml.web import copying as originality
-from simpleml.web.pages.rendering import render_page, send_static
+from simpleml.web.answers import OriginalityAnswer, originality_answer, seed_change
+from simpleml.web.openapi.operation import JSON, Operation, Routes
+from simpleml.web.pages.answers import EncodeAnswer, ModelChoices, QueueAnswer
+from simpleml.web.pages.rendering import render_page
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.service import Service
 
-blueprint = Blueprint("playground", __name__)
+blueprint = Routes("playground", tag="playground")
 
 FOLDER = "playground"
 _CURVE = "training.png"
@@ -70,28 +72,32 @@ def page() -> Response:
     )
 
 
-@blueprint.get("/static/playground/<name>")
-def static_file(name: str) -> Response:
-    """One of the page's files; the browser asks again each time whether it has changed."""
-    return send_static(FOLDER, name)
-
-
-@blueprint.get("/api/models")
+@blueprint.operation(
+    Operation("get", "/api/models", "The models one can choose from.", {JSON: ModelChoices})
+)
 def models() -> Response:
     """The models one can choose from."""
     loader = current_app.extensions["simpleml"].loader
-    described = [
-        {
-            "name": name,
-            "curve": (loader.models_dir / name / _CURVE).is_file(),
-            "originality": loader.has_corpus(name),
-        }
-        for name in loader.names()
-    ]
-    return jsonify(models=described)
+    answer: ModelChoices = {
+        "models": [
+            {
+                "name": name,
+                "curve": (loader.models_dir / name / _CURVE).is_file(),
+                "originality": loader.has_corpus(name),
+            }
+            for name in loader.names()
+        ]
+    }
+    return jsonify(answer)
 
 
-@blueprint.get("/api/models/<name>/training.png")
+@blueprint.operation(
+    Operation(
+        "get", "/api/models/{model}/training.png", "The picture of a model's training.",
+        {"image/png": {"type": "string", "contentMediaType": "image/png"}}, (400, 404),
+        "/api/models/<name>/training.png",
+    )
+)  # fmt: skip
 def training_curve(name: str) -> Response:
     """The picture that the training left beside the model.
 
@@ -106,33 +112,56 @@ def training_curve(name: str) -> Response:
     return send_file(picture.resolve(), mimetype="image/png", conditional=True)
 
 
-@blueprint.post("/api/encode")
+@blueprint.operation(
+    Operation(
+        "post", "/api/encode",
+        "How a model reads a seed: what would be replaced or left out.",
+        {JSON: EncodeAnswer}, (400, 404, 408, 413), body=EncodeParameters,
+    )
+)  # fmt: skip
 def encode() -> Response:
     """How the model reads a seed: every place that would be replaced or left out."""
     service: Service = current_app.extensions["simpleml"]
     asked = parse(EncodeParameters, read_json_object(service.settings.body_timeout))
     generator = service.load(asked.model)
     encoded = service.encode(generator, asked.seed, "nearest")
-    return jsonify(
-        changes=[one.to_json() for one in encoded.changes],
-        symbols=len(encoded.indices),
-        window=generator.window(),
+    answer: EncodeAnswer = {
+        "changes": [seed_change(one) for one in encoded.changes],
+        "symbols": len(encoded.indices),
+        "window": generator.window(),
+    }
+    return jsonify(answer)
+
+
+@blueprint.operation(
+    Operation(
+        "post", "/api/originality",
+        "What of a text stands verbatim in the text that a model was trained on.",
+        {JSON: OriginalityAnswer}, (400, 404, 408, 409, 413), body=OriginalityParameters,
     )
-
-
-@blueprint.post("/api/originality")
+)  # fmt: skip
 def examine() -> Response:
     """What of a text stands verbatim in the text that a model was trained on."""
     service: Service = current_app.extensions["simpleml"]
     asked = parse(OriginalityParameters, read_json_object(service.settings.body_timeout))
     index = service.corpus_index(service.load(asked.model), "model")
-    return jsonify(originality.answer(service.examine(index, asked.text), asked.text))
+    return jsonify(originality_answer(service.examine(index, asked.text), asked.text))
 
 
-@blueprint.get("/api/queue")
+@blueprint.operation(
+    Operation(
+        "get", "/api/queue",
+        "How busy the worker is, and the place of a request that waits in it.",
+        {JSON: QueueAnswer}, (400,), query=QueueParameters,
+    )
+)  # fmt: skip
 def queue() -> Response:
     """How busy this worker is, and the place of a request that waits in it."""
     engine = current_app.extensions["simpleml"].engine
     asked = parse(QueueParameters, request.args)
-    place = engine.place(asked.request)
-    return jsonify(running=engine.running, waiting=engine.waiting, place=place)
+    answer: QueueAnswer = {
+        "running": engine.running,
+        "waiting": engine.waiting,
+        "place": engine.place(asked.request),
+    }
+    return jsonify(answer)

@@ -11,17 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Response, render_template, request, send_file
+from flask import Response, render_template, request
 
 LANGUAGES = ("en", "fr")
 THEMES = ("auto", "light", "dark")
 _STATIC = Path(__file__).parent.parent / "static"
-_TYPES = {
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".json": "application/json; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -34,15 +28,6 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-
-
-def wants_page() -> bool:
-    """Whether the client is a browser that asks for a page: it names text/html first."""
-    accepts = request.accept_mimetypes
-    named = {value for value, _ in accepts}
-    return "text/html" in named and (
-        accepts.best_match(["text/html", "application/json"]) == "text/html"
-    )
 
 
 def render_page(template: str, folders: tuple[str, ...], **values: Any) -> Response:
@@ -75,17 +60,6 @@ def render_page(template: str, folders: tuple[str, ...], **values: Any) -> Respo
             "Vary": "Accept, Accept-Language, Cookie",
         },
     )
-
-
-def send_static(folder: str, name: str) -> Response:
-    """One of a page's files; the browser asks again each time whether it has changed."""
-    kind = _TYPES.get(Path(name).suffix)
-    path = _STATIC / folder / name
-    if kind is None or path.name != name or not path.is_file():
-        return Response("There is no such file.\n", 404, content_type="text/plain; charset=utf-8")
-    response = send_file(path, mimetype=kind, conditional=True, max_age=None)
-    response.headers["Cache-Control"] = "no-cache"
-    return response
 
 
 def _chosen(cookie: str, allowed: tuple[str, ...]) -> str | None:

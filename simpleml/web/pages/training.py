@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app
+from flask import Response, current_app
 
-from simpleml.web.pages.rendering import render_page, send_static
+from simpleml.web.openapi.operation import HTML, STRING, Operation, Routes
+from simpleml.web.pages.rendering import render_page
 from simpleml.web.service import Service
 from simpleml.web.train.access import require_on
 
-blueprint = Blueprint("training_page", __name__)
+blueprint = Routes("training_page", tag="train", key="training")
 
 FOLDER = "training"
 
 
-@blueprint.get("/train")
+@blueprint.operation(
+    Operation("get", "/train", "The page on which one trains.", {HTML: STRING}, (403,))
+)
 def page() -> Response:
     """The page, which holds nothing and asks for the key where one is needed.
 
@@ -30,9 +33,3 @@ def page() -> Response:
         ("playground", FOLDER),
         max_bytes=service.settings.training_max_bytes,
     )
-
-
-@blueprint.get("/static/training/<name>")
-def static_file(name: str) -> Response:
-    """One of the page's files."""
-    return send_static(FOLDER, name)

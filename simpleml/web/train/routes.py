@@ -21,22 +21,36 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import gevent
-from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app, jsonify
 
 from simpleml.errors import StoppingError, TrainingNotInstalledError
 from simpleml.jobs import check, process
 from simpleml.jobs.job import Job
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
-from simpleml.web.service import PING_SECONDS, Service
+from simpleml.web.openapi.operation import EVENTS, JSON, TRAINS, Events, Operation, Routes
+from simpleml.web.run import PING_SECONDS
+from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream
 from simpleml.web.train.access import admit
-from simpleml.web.train.answers import TrainingDeleted, TrainingList, TrainingState
+from simpleml.web.train.answers import (
+    CheckAnswer,
+    TrainingAnswer,
+    TrainingDeleted,
+    TrainingList,
+    TrainingState,
+)
 from simpleml.web.train.parameters import CheckParameters, TrainParameters, read
 from simpleml.web.train.standing import News, Standing, answer, in_thread, standing, summaries
 
 BLUEPRINT = "training"
-blueprint = Blueprint(BLUEPRINT, __name__)
+blueprint = Routes(BLUEPRINT, tag="train", key="training")
+
+_EVENTS = Events(
+    "TrainingEvent",
+    "How the training stands, whenever that has changed; the last one when it is over.",
+    (TrainingAnswer,),
+)
 
 EXTENSION = "simpleml_training"
 NEWS_SECONDS = 1.0
@@ -95,9 +109,8 @@ def trainings() -> Trainings:
 
 
 def register_trainings(app: Flask, service: Service) -> None:
-    """Add the routes to an application."""
+    """Let the routes of an application know its trainings."""
     app.extensions[EXTENSION] = Trainings(service)
-    app.register_blueprint(blueprint)
 
 
 @blueprint.before_request
@@ -109,7 +122,14 @@ def guard() -> None:
         mine.start()
 
 
-@blueprint.post("/v1/train/check")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/train/check",
+        "Whether a text is enough, and how long a training of it takes on this machine.",
+        {JSON: CheckAnswer}, (*TRAINS, 429, 504), body=CheckParameters,
+        upload=True, example="'BASE/v1/train/check?units=256' -F text=@tales.txt",
+    )
+)  # fmt: skip
 def check_text() -> Response:
     """Whether a text is enough, and how long a training of it takes here."""
     asked = _read(CheckParameters)
@@ -117,7 +137,13 @@ def check_text() -> Response:
     return jsonify({**facts, "files": asked.files})
 
 
-@blueprint.post("/v1/train")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/train", "Start a training, or put it at the end of the queue.",
+        {JSON: TrainingAnswer}, TRAINS, body=TrainParameters, status=202,
+        upload=True, example="BASE/v1/train -F name=tales -F text=@tales.txt",
+    )
+)  # fmt: skip
 def create() -> tuple[Response, int]:
     """Start a training, or put it at the end of the queue."""
     mine = trainings()
@@ -128,39 +154,72 @@ def create() -> tuple[Response, int]:
     return _changed(mine.store.create, asked.name, asked.text, asked.options(), asked.source), 202
 
 
-@blueprint.get("/v1/train")
+@blueprint.operation(
+    Operation(
+        "get", "/v1/train", "All trainings, and what the server takes.",
+        {JSON: TrainingList}, (403,), example="BASE/v1/train",
+    )
+)  # fmt: skip
 def every() -> Response:
     """All trainings and what the server takes."""
     return jsonify(trainings().list.since(time.monotonic()))
 
 
-@blueprint.get("/v1/train/<name>")
+@blueprint.operation(
+    Operation(
+        "get", "/v1/train/{name}", "How a training stands: progress, curve, samples, log.",
+        {JSON: TrainingAnswer}, (403, 404), example="BASE/v1/train/tales",
+    )
+)  # fmt: skip
 def one(name: str) -> Response:
     """How a training stands."""
     found = trainings().news(name).since(time.monotonic())
     return current_app.response_class(found.json, content_type="application/json")
 
 
-@blueprint.get("/v1/train/<name>/events")
+@blueprint.operation(
+    Operation(
+        "get", "/v1/train/{name}/events", "The same as a stream, until it is over.",
+        {EVENTS: _EVENTS}, (403, 404), example="-N BASE/v1/train/tales/events",
+    )
+)  # fmt: skip
 def events(name: str) -> Response:
     """How a training stands, again whenever that changes, until it is over."""
     mine = trainings()
     return event_stream(_events(mine, mine.news(name)))
 
 
-@blueprint.post("/v1/train/<name>/cancel")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/train/{name}/cancel",
+        "Stop a training as soon as it has saved; its model stays, and it can be resumed.",
+        {JSON: TrainingAnswer}, TRAINS, example="-X POST BASE/v1/train/tales/cancel",
+    )
+)  # fmt: skip
 def cancel(name: str) -> Response:
     """Stop a training; what it has learnt by then stays, and `resume` goes on."""
     return _changed(trainings().store.cancel, name)
 
 
-@blueprint.post("/v1/train/<name>/resume")
+@blueprint.operation(
+    Operation(
+        "post", "/v1/train/{name}/resume",
+        "Put a training that ended before its time at the end of the queue.",
+        {JSON: TrainingAnswer}, TRAINS, example="-X POST BASE/v1/train/tales/resume",
+    )
+)  # fmt: skip
 def resume(name: str) -> Response:
     """Go on with a training that ended before its time."""
     return _changed(trainings().store.resume, name)
 
 
-@blueprint.delete("/v1/train/<name>")
+@blueprint.operation(
+    Operation(
+        "delete", "/v1/train/{name}",
+        "Remove a training and the model that it made, never another one.",
+        {JSON: TrainingDeleted}, (403, 404, 409), example="-X DELETE BASE/v1/train/tales",
+    )
+)  # fmt: skip
 def delete(name: str) -> Response:
     """Remove a training and the model that it made."""
     gone: TrainingDeleted = {

@@ -1,0 +1,62 @@
+"""The JSON that the pages ask for; the document is made from these types."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+# pydantic reads TypedDict from here before Python 3.12
+from typing_extensions import TypedDict
+
+from simpleml.web.answers import SeedChangeAnswer
+
+
+class HomeAnswer(TypedDict):
+    """What this server is and has."""
+
+    name: str
+    version: str
+    models: list[str]
+    links: dict[str, str]
+
+
+class ModelChoice(TypedDict):
+    """A model as the playground's list shows it."""
+
+    name: str
+    curve: Annotated[bool, Field(description="It has a picture of its training.")]
+    originality: Annotated[
+        bool, Field(description="The text that it was trained on lies beside the models.")
+    ]
+
+
+class ModelChoices(TypedDict):
+    """The playground's list."""
+
+    models: list[ModelChoice]
+
+
+class EncodeAnswer(TypedDict):
+    """How a model reads a seed."""
+
+    changes: Annotated[
+        list[SeedChangeAnswer], Field(description="What on_unknown=nearest would do.")
+    ]
+    symbols: Annotated[int, Field(ge=0)]
+    window: int | None
+
+
+class QueueAnswer(TypedDict):
+    """How busy a worker is."""
+
+    running: Annotated[int, Field(ge=0)]
+    waiting: Annotated[int, Field(ge=0)]
+    place: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Of the request that was asked for: 1 is the next one. null where it does "
+            "not wait in this worker.",
+        ),
+    ]
