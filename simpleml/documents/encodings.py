@@ -40,6 +40,8 @@ _LIKELY = re.compile(
     r"|(?<=[\s\d])[–—«“‘]|(?<=\w)[—–…](?=\w)|[ªº²³°](?!\w)|[“«‘¿¡](?=\w)",
 )
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
+_RUNS = re.compile(r"[^\W\d_a-zA-Z]{3,}")
+"""Letters beyond ASCII side by side."""
 _KANA = re.compile("[\u3040-\u30ff]")
 _META = re.compile(
     rb"<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.I
@@ -158,9 +160,8 @@ def _western(raw: bytes) -> tuple[str, str] | None:
     for encoding in _WESTERN:
         try:
             text = sample.decode(encoding)
-            letters = re.findall(r"[^\W\d_]", text)
             foreign = len(_FOREIGN.findall(text))
-            if sum(letter > "\x7f" for letter in letters) > 0.3 * len(letters):
+            if sum(map(len, _RUNS.findall(text))) > 0.3 * foreign:
                 continue  # another alphabet
             likely = len(_FOREIGN.findall("".join(_LIKELY.findall(text)))) / max(1, foreign)
             if likely > most:

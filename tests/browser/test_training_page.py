@@ -49,16 +49,17 @@ def words(folder: str, language: str) -> dict[str, str]:
     return dict(json.loads((STATIC / folder / f"{language}.json").read_text("utf-8")))
 
 
-def drop(page: Page, name: str, content: bytes) -> None:
-    """Drop a file onto the page, as from a file manager."""
+def drop(page: Page, *files: tuple[str, bytes]) -> None:
+    """Drop files onto the page, as from a file manager."""
     page.evaluate(
-        """([name, bytes]) => {
+        """(files) => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "text/plain"}));
+            for (const [name, bytes] of files)
+                transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "text/plain"}));
             const event = new DragEvent("drop", {dataTransfer: transfer, bubbles: true});
             document.getElementById("drop").dispatchEvent(event);
         }""",
-        [name, list(content)],
+        [[name, list(content)] for name, content in files],
     )
 
 
@@ -96,7 +97,7 @@ def test_from_a_dropped_text_to_a_model_that_writes(open_training: OpenPage) -> 
     page = open_training()
     expect(page.locator("#start")).to_be_disabled()
     choose_small(page, epochs=40)
-    drop(page, "Mille et une nuits.txt", TEXT.encode())
+    drop(page, ("Mille et une nuits.txt", TEXT.encode()))
     expect(page.locator("#name")).to_have_value("Mille-et-une-nuits")
     expect(page.locator("#text-facts")).to_have_text(f"{len(TEXT):,} characters.")
     expect(page.locator("#advice")).to_contain_text("Too short", timeout=A_TRAINING)
@@ -162,14 +163,33 @@ def test_a_training_that_fails_says_why_and_text_stays_text(open_training: OpenP
     expect(page.locator(".training")).to_have_count(0)
 
 
-def test_a_file_in_an_old_encoding_is_read(open_training: OpenPage) -> None:
+@pytest.mark.skipif(not TRAINS, reason="TensorFlow and TFLearn are not installed")
+def test_files_are_read_by_the_server_and_joined(open_training: OpenPage) -> None:
     page = open_training(may_fail=True)
-    drop(page, "été.txt", "L’été, à Noël".encode("cp1252"))
-    expect(page.locator("#file-start")).to_have_text("L’été, à Noël")
-    expect(page.locator("#text-facts")).to_contain_text("windows-1252")
+    tale = b"<!DOCTYPE html><html><body><nav>Menu</nav><p>Un conte</p></body></html>"
+    drop(page, ("été.txt", "L’été, à Noël".encode("cp1252")), ("conte.docx", tale))
+    expect(page.locator("#file-name")).to_have_text("été.txt + conte.docx")
+    expect(page.locator("#file-start")).to_contain_text("L’été, à Noël")
+    expect(page.locator("#file-start")).to_contain_text("Un conte")
+    expect(page.locator("#text-facts")).to_have_text(
+        "22 characters, taken out of: cp1252, web page."
+    )
     expect(page.locator("#name")).to_have_value("ete")
+    expect(page.locator("#start")).to_be_enabled()
     page.get_by_role("button", name="Another text").click()
     expect(page.locator("#text")).to_be_focused()
+
+
+@pytest.mark.skipif(not TRAINS, reason="TensorFlow and TFLearn are not installed")
+def test_a_file_that_is_no_text_is_told_as_such(open_training: OpenPage) -> None:
+    page = open_training(may_fail=True)
+    drop(page, ("image.txt", b"\x89PNG\r\n\x1a\n\0\0"))
+    expect(page.locator("#text-facts")).to_contain_text("image.txt is a picture (PNG), not a text.")
+    expect(page.locator("#start")).to_be_disabled()
+    expect(page.locator("#check")).to_be_disabled()
+    page.get_by_role("button", name="Another text").click()
+    page.locator("#text").fill("A text")
+    expect(page.locator("#start")).to_be_enabled()
 
 
 def test_the_page_asks_for_the_key(open_page: OpenPage, tmp_path: Path) -> None:

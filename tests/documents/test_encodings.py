@@ -27,7 +27,11 @@ needs_library = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("text", [FRENCH, PLAIN, CAPITALS], ids=["french", "plain", "capitals"])
+@pytest.mark.parametrize(
+    "text",
+    [FRENCH, PLAIN, CAPITALS, "L’été, à Noël"],
+    ids=["french", "plain", "capitals", "a few words"],
+)
 @pytest.mark.parametrize(
     "encoding",
     [

@@ -290,6 +290,23 @@ def test_a_file_that_is_no_text_is_refused_by_its_name(
 
 @needs_training
 @needs_documents
+def test_what_is_in_a_file_is_told_at_once(make_client: Any) -> None:
+    client = make_client()
+    files = [(io.BytesIO(docx("Le café")), "a.txt"), (io.BytesIO("été".encode("cp1252")), "b")]
+    answer = client.post("/v1/train/read", data={"text": files})
+    assert answer.status_code == 200, answer.text
+    assert [(one["name"], one["format"], one["beginning"]) for one in answer.json["files"]] == [
+        ("a.txt", "docx", "Le café"), ("b", "text", "été"),
+    ]  # fmt: skip
+    body = client.post("/v1/train/read", data=docx("Le café"), content_type=DOCX)
+    assert body.json["files"][0]["characters"] == len("Le café\n")
+    for data in ({}, {"text": "a field"}, {"text": (io.BytesIO(b"\x7fELF"), "tale")}):
+        refused = client.post("/v1/train/read", data=data, content_type="multipart/form-data")
+        assert (refused.status_code, refused.json["error"]["param"]) == (400, "text")
+
+
+@needs_training
+@needs_documents
 def test_json_is_the_text_itself_tags_and_all(make_client: Any, tmp_path: Path) -> None:
     client = make_client()
     client.application.extensions["simpleml_training"].supervisor.stop()

@@ -132,15 +132,8 @@ def _operation(operation: Operation, schemas: Schemas) -> Schema:
         parameters += _query_parameters(operation, schemas)
     if parameters:
         described["parameters"] = parameters
-    if operation.body is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": {JSON: {"schema": schemas.of(operation.body)}},
-        }
-        if operation.upload:
-            content = described["requestBody"]["content"]
-            content["multipart/form-data"] = {"schema": schemas.of(operation.body)}
-            content[TEXT] = {"schema": {**STRING, "description": "The text to learn from."}}
+    if content := _body(operation, schemas):
+        described["requestBody"] = {"required": True, "content": content}
     headers = _headers("X-Request-Id", *operation.headers)
     responses: dict[str, Schema] = {
         str(operation.status): {
@@ -175,6 +168,19 @@ def _error(status: int, path: str, schemas: Schemas) -> Schema:
         "headers": _headers("X-Request-Id", *_ERROR_HEADERS.get(status, ())),
         "content": content,
     }
+
+
+def _body(operation: Operation, schemas: Schemas) -> dict[str, Schema]:
+    """What a request may send, by its type."""
+    content: dict[str, Schema] = {}
+    if operation.body is not None:
+        content[JSON] = {"schema": schemas.of(operation.body)}
+    if operation.upload:
+        files = {"type": "array", "items": {**STRING, "format": "binary"}}
+        form = {"type": "object", "properties": {"text": files}, "required": ["text"]}
+        content["multipart/form-data"] = content.get(JSON, {"schema": form})
+        content[TEXT] = {"schema": {**STRING, "description": "The text to learn from."}}
+    return content
 
 
 def _headers(*names: str) -> Schema:

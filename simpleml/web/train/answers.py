@@ -49,6 +49,12 @@ class FileAnswer(TypedDict):
     beginning: Annotated[str, Field(description="Its first lines.")]
 
 
+class FilesAnswer(TypedDict):
+    """What was taken out of the files that were sent."""
+
+    files: list[FileAnswer]
+
+
 class CheckAnswer(TypedDict):
     """Whether a text is enough, and what training on it takes on this machine."""
 

@@ -12,15 +12,20 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from simpleml.documents import Document
-from simpleml.errors import PayloadTooLargeError
+from simpleml.errors import InvalidValueError, PayloadTooLargeError
 from simpleml.web.parameters import NUMBER, WHOLE, parse, read_body, read_json_object
 from simpleml.web.train.files import SentFile, joined, read_files
 
 _BODY_SLOWNESS = 10
 """A text is larger than a question: so many times longer may it take to arrive."""
 _BESIDE_THE_TEXT = 64 * 1024
-_NO_FILES = ("", "application/json", "application/x-www-form-urlencoded")
-"""Types of a body that is JSON; any other is a file."""
+_NO_FILES = (
+    "",
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+)
+"""Types of a body that is JSON or a form; any other is a file."""
 
 
 class CheckParameters(BaseModel):
@@ -86,6 +91,32 @@ class TrainParameters(CheckParameters):
 Model = TypeVar("Model", bound=CheckParameters)
 
 
+def read_sent_files(most_bytes: int, seconds: float) -> tuple[Document, ...]:
+    """What is in the files of the current request: those of a form, or its body.
+
+    Args:
+        most_bytes: of all of them together.
+        seconds: that a small body may take.
+
+    Raises:
+        InvalidValueError: a file is no text, or there is none.
+        PayloadTooLargeError: there is more than `most_bytes`.
+        RequestTimeoutError: the body came too slowly.
+    """
+    request.max_content_length = most_bytes + _BESIDE_THE_TEXT
+    if request.mimetype == "multipart/form-data":
+        files = [
+            SentFile(sent.read(), sent.filename or "the text")
+            for sent in request.files.getlist("text")
+        ]
+        if not files:
+            raise InvalidValueError("There is no file in the field text.", param="text")
+        return read_files(files)
+    charset = request.mimetype_params.get("charset") if request.mimetype == "text/plain" else None
+    request.max_content_length = most_bytes
+    return read_files([SentFile(read_body(seconds * _BODY_SLOWNESS), "the text", charset)])
+
+
 def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
     """The current request's parameters, however they were sent.
 
@@ -98,29 +129,19 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
         PayloadTooLargeError: the text is larger than `most_bytes`.
         RequestTimeoutError: the body came too slowly.
     """
-    seconds *= _BODY_SLOWNESS
     # JSON may write a character of one byte as six.
     request.max_content_length = 6 * most_bytes + _BESIDE_THE_TEXT
     values: dict[str, Any] = request.args.to_dict()
+    documents: tuple[Document, ...] = ()
     if request.mimetype == "multipart/form-data":
         request.max_content_length = most_bytes + _BESIDE_THE_TEXT
         request.max_form_memory_size = most_bytes + _BESIDE_THE_TEXT
         values |= request.form.to_dict()
-        files = [
-            SentFile(sent.read(), sent.filename or "the text")
-            for sent in request.files.getlist("text")
-        ]
-    elif _is_file():
-        request.max_content_length = most_bytes
-        charset = request.mimetype_params.get("charset")
-        plain = request.mimetype == "text/plain"
-        files = [SentFile(read_body(seconds), "the text", charset if plain else None)]
-    else:
-        values |= read_json_object(seconds)
-        files = []
-    documents = read_files(files)
-    if documents:
+    if "text" in request.files or _is_file():
+        documents = read_sent_files(most_bytes, seconds)
         values["text"] = joined(documents)
+    elif request.mimetype != "multipart/form-data":
+        values |= read_json_object(seconds * _BODY_SLOWNESS)
     parameters = parse(model, values)
     parameters._documents = documents
     size = len(parameters.text.encode())

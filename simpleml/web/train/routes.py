@@ -1,5 +1,6 @@
 """/v1/train: train models on texts that are sent, watch them, cancel, resume, delete.
 
+    POST   /v1/train/read             what is in a file
     POST   /v1/train/check            is the text enough, how long will it take
     POST   /v1/train                  start, or wait for a turn
     GET    /v1/train                  all trainings
@@ -35,12 +36,13 @@ from simpleml.web.streaming import event, event_stream
 from simpleml.web.train.access import admit
 from simpleml.web.train.answers import (
     CheckAnswer,
+    FilesAnswer,
     TrainingAnswer,
     TrainingDeleted,
     TrainingList,
     TrainingState,
 )
-from simpleml.web.train.parameters import CheckParameters, TrainParameters, read
+from simpleml.web.train.parameters import CheckParameters, TrainParameters, read, read_sent_files
 from simpleml.web.train.standing import News, Standing, answer, in_thread, standing, summaries
 
 BLUEPRINT = "training"
@@ -120,6 +122,22 @@ def guard() -> None:
     admit(mine.service.settings)
     if not mine.service.engine.stopping:
         mine.start()
+
+
+@blueprint.operation(
+    Operation(
+        "post", "/v1/train/read",
+        "What is in files: what kind each is, and how the text that is taken out of it begins.",
+        {JSON: FilesAnswer}, TRAINS, upload=True,
+        example="BASE/v1/train/read -F text=@tales.docx",
+    )
+)  # fmt: skip
+def read_text() -> Response:
+    """What is in files: what kind each is, and how the text that is taken out of it begins."""
+    settings = trainings().service.settings
+    process.require_training()
+    documents = read_sent_files(settings.training_max_bytes, settings.body_timeout)
+    return jsonify(files=[document.facts for document in documents])
 
 
 @blueprint.operation(

@@ -48,13 +48,14 @@ export async function call(path, how = {}) {
     const key = sessionStorage.getItem(keptAs);
     if (key) headers.Authorization = `Bearer ${key}`;
     if (request) headers["X-Request-Id"] = request;
-    if (body) headers["Content-Type"] = type || "application/json";
+    const form = body instanceof FormData; // it says its type itself
+    if (body && !form) headers["Content-Type"] = type || "application/json";
     let response;
     try {
       response = await fetch(path, {
         method,
         headers,
-        body: type ? body : body && JSON.stringify(body),
+        body: type || form ? body : body && JSON.stringify(body),
         signal,
       });
     } catch (error) {

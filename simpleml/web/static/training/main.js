@@ -38,7 +38,7 @@ function textChanged(fromFile) {
   checking.abort();
   advice.tell(null);
   tell($("checking"), "");
-  const usable = Boolean(source.text().trim()) && !source.isTooLarge();
+  const usable = source.isReady();
   $("check").disabled = $("start").disabled = !usable;
   if (fromFile && !nameChosen) $("name").value = source.suggestedName();
   if (fromFile && usable) check();
@@ -82,7 +82,7 @@ async function check() {
   tell($("checking"), "checking");
   $("check").disabled = true;
   try {
-    const facts = await server.check(source.text(), asked, signal);
+    const facts = await server.check(source.content(), asked, signal);
     advice.tell(facts);
     announce($("advice").textContent);
     if (!sizeChosen) {
@@ -109,7 +109,7 @@ async function start() {
   try {
     const asked = { ...options(), name: $("name").value.trim() };
     if ($("source").value.trim()) asked.source = $("source").value.trim();
-    const now = await server.start(source.text(), asked);
+    const now = await server.start(source.content(), asked);
     announce(say("started", { name: now.name }));
     nameChosen = locked = false;
     await look();

@@ -16,18 +16,30 @@ export const list = async () => (await ask(ROOT)).json();
 /** A training in full. @param {string} name */
 export const training = async (name) => (await ask(address(name))).json();
 
+/** A text, or files of any kind, as the body of a request. @param {string | File[]} content */
+function body(content) {
+  if (typeof content === "string") return { body: content, type: "text/plain; charset=utf-8" };
+  const form = new FormData();
+  for (const file of content) form.append("text", file);
+  return { body: form };
+}
+
+/** What is in files. @param {File[]} files @param {AbortSignal} signal */
+export const read = async (files, signal) =>
+  (await ask(`${ROOT}/read`, { ...body(files), signal })).json();
+
 /**
  * Whether a text is enough and how long it will take.
- * @param {string} text
+ * @param {string | File[]} content
  * @param {Record<string, any>} options
  * @param {AbortSignal} signal
  */
-export const check = async (text, options, signal) =>
-  (await ask(`${ROOT}/check?${query(options)}`, { body: text, type: "text/plain", signal })).json();
+export const check = async (content, options, signal) =>
+  (await ask(`${ROOT}/check?${query(options)}`, { ...body(content), signal })).json();
 
-/** Start one. @param {string} text @param {Record<string, any>} options with a name */
-export const start = async (text, options) =>
-  (await ask(`${ROOT}?${query(options)}`, { body: text, type: "text/plain" })).json();
+/** Start one. @param {string | File[]} content @param {Record<string, any>} options with a name */
+export const start = async (content, options) =>
+  (await ask(`${ROOT}?${query(options)}`, body(content))).json();
 
 export const cancel = async (name) =>
   (await ask(`${address(name)}/cancel`, { method: "POST" })).json();

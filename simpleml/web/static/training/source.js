@@ -1,49 +1,36 @@
-/** The text to learn from: pasted into the field, or a file that was dropped or chosen. */
+/** The text to learn from: pasted into the field, or files that were dropped or chosen. What is in a
+ * file, and whether it is a text at all, is the server's to say. */
 
+import { ApiError } from "../playground/api.js";
 import { $ } from "../playground/dom.js";
-import { number, onLanguage, say, tell } from "../playground/i18n.js";
+import { describe } from "../playground/failures.js";
+import { knows, number, onLanguage, say, tell } from "../playground/i18n.js";
+import * as server from "./server.js";
 
-const SHOWN = 400; // characters of a file
-/** Files of other encodings than these are rare enough to be saved again by their owner. */
-const ENCODINGS = ["utf-8", "windows-1252"];
+/** @type {File[]} */
+let files = [];
+/** What the server found in them, or why it did not. @type {any[] | ApiError | null} */
+let found = null;
+let reading = new AbortController();
 
-/** @type {{name: string, text: string, encoding: string} | null} */
-let file = null;
-let tooLarge = false;
+/** The text: what stands in the field, or the files. @returns {string | File[]} */
+export const content = () => (files.length ? files : $("text").value);
 
-/** The text. @returns {string} "" while there is none */
-export const text = () => file?.text ?? $("text").value;
+/** Whether there is a text that can be sent. */
+export function isReady() {
+  if (isTooLarge()) return false;
+  return files.length ? Array.isArray(found) : Boolean($("text").value.trim());
+}
 
 /** A model's name made of the file's, "" without a file. */
 export const suggestedName = () =>
-  (file?.name ?? "")
+  (files[0]?.name ?? "")
     .replace(/\.[^.]*$/, "")
     .normalize("NFD")
     .replace(/\p{M}+/gu, "") // accents
     .replace(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[^A-Za-z0-9]+|-+$/g, "")
     .slice(0, 64);
-
-/**
- * The characters of a file: those of its byte order mark, UTF-8, else the old Windows ones.
- * @param {ArrayBuffer} bytes
- * @returns {{text: string, encoding: string}}
- */
-export function decode(bytes) {
-  const [one, two] = new Uint8Array(bytes.slice(0, 2));
-  if (one === 0xff && two === 0xfe) return decodeAs("utf-16le", bytes);
-  if (one === 0xfe && two === 0xff) return decodeAs("utf-16be", bytes);
-  try {
-    return decodeAs(ENCODINGS[0], bytes);
-  } catch {
-    return decodeAs(ENCODINGS[1], bytes);
-  }
-}
-
-const decodeAs = (encoding, bytes) => ({
-  text: new TextDecoder(encoding, { fatal: true }).decode(bytes),
-  encoding,
-});
 
 /**
  * Bring the field to life.
@@ -56,12 +43,12 @@ export function start(changed) {
   });
   $("choose").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", async () => {
-    if ($("file").files.length) await take($("file").files[0]);
+    const chosen = [...$("file").files];
     $("file").value = "";
-    changed(true);
+    if (chosen.length) await take(chosen, changed);
   });
   $("drop-file").addEventListener("click", () => {
-    file = null;
+    leave();
     show();
     $("text").focus();
     changed(false);
@@ -79,54 +66,75 @@ export function start(changed) {
   document.addEventListener("drop", async (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const [dropped] = event.dataTransfer.files;
-    if (dropped) await take(dropped);
-    else if (event.dataTransfer.getData("text")) {
-      file = null;
-      $("text").value = event.dataTransfer.getData("text");
-      show();
-    } else return;
-    changed(Boolean(dropped));
+    const dropped = [...event.dataTransfer.files];
+    if (dropped.length) return take(dropped, changed);
+    if (!event.dataTransfer.getData("text")) return;
+    leave();
+    $("text").value = event.dataTransfer.getData("text");
+    show();
+    changed(false);
   });
   onLanguage(show);
   show();
 }
 
-/** @param {File} dropped */
-async function take(dropped) {
-  const most = Number(document.body.dataset.maxBytes);
-  tooLarge = dropped.size > 2 * most; // UTF-16 halves
-  file = tooLarge
-    ? { name: dropped.name, text: "", encoding: "" }
-    : { name: dropped.name, ...decode(await dropped.arrayBuffer()) };
+function leave() {
+  reading.abort();
+  files = [];
+  found = null;
+}
+
+/** Send files to the server and show what it finds in them. */
+async function take(chosen, changed) {
+  leave();
+  files = chosen;
+  const { signal } = (reading = new AbortController());
   show();
+  changed(false);
+  if (isTooLarge()) return;
+  try {
+    found = (await server.read(files, signal)).files;
+  } catch (error) {
+    if (signal.aborted) return;
+    found = error;
+  }
+  show();
+  changed(true);
 }
 
 /** Whether the text is more than the server takes. */
 export function isTooLarge() {
   const most = Number(document.body.dataset.maxBytes);
-  const now = text();
-  return (file && tooLarge) || now.length > most || (3 * now.length > most && bytes(now) > most);
+  if (files.length) return files.reduce((sum, file) => sum + file.size, 0) > most;
+  const now = $("text").value;
+  return now.length > most || (3 * now.length > most && new TextEncoder().encode(now).length > most);
 }
 
-const bytes = (now) => new TextEncoder().encode(now).length;
-
 function show() {
-  $("chosen").hidden = !file;
-  $("text").hidden = Boolean(file);
-  if (file) {
-    $("file-name").textContent = file.name;
-    $("file-start").textContent = file.text.slice(0, SHOWN);
-  }
+  $("chosen").hidden = !files.length;
+  $("text").hidden = Boolean(files.length);
+  const read = Array.isArray(found) ? found : [];
+  $("file-name").textContent = files.map((file) => file.name).join(" + ");
+  $("file-start").textContent = read.map((file) => file.beginning).join("\n…\n");
   const facts = $("text-facts");
-  const count = text().length;
+  const count = files.length
+    ? read.reduce((sum, file) => sum + file.characters, 0)
+    : $("text").value.length;
   if (isTooLarge()) {
     const most = number(Number(document.body.dataset.maxBytes) / 1e6, { maximumFractionDigits: 1 });
     tell(facts, "text.large", { most });
-  } else if (count) {
-    const old = file && file.encoding !== ENCODINGS[0];
-    tell(facts, old ? "text.facts.encoding" : "text.facts", { count, encoding: file?.encoding });
-  } else tell(facts, "");
-  facts.classList.toggle("problem", isTooLarge());
+  } else if (found instanceof ApiError) {
+    tell(facts, "");
+    facts.replaceChildren(...describe(found));
+  } else if (files.length && !found) tell(facts, "text.reading");
+  else if (!count) tell(facts, "");
+  else if (!read.some(isUnusual)) tell(facts, "text.facts", { count });
+  else tell(facts, "text.facts.taken", { count, kinds: read.map(kind).join(", ") });
+  facts.classList.toggle("problem", isTooLarge() || found instanceof ApiError);
   $("text").setAttribute("placeholder", say("text.placeholder"));
 }
+
+const isUnusual = ({ format, encoding }) => format !== "text" || encoding !== "utf-8";
+
+const kind = ({ format, encoding }) =>
+  format === "text" ? encoding : knows(`format.${format}`) ? say(`format.${format}`) : format;
