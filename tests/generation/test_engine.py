@@ -220,34 +220,24 @@ def test_without_a_queue_only_what_runs_at_once_is_taken(tales: SequenceGenerato
     assert len(Asked(engine, tales, size=3).text()) == 3
 
 
-def test_what_finds_a_place_at_once_is_never_refused(
-    tales: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("max_rows", "max_waiting", "taken"), [(4, 0, 3), (2, 1, 2)])
+def test_what_finds_a_place_at_once_is_never_refused_and_takes_no_room_in_the_queue(
+    tales: SequenceGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+    max_rows: int,
+    max_waiting: int,
+    taken: int,
 ) -> None:
-    """Though the engine is in the middle of a step and has not looked yet."""
-    engine = Engine(max_rows=4, max_waiting=0)
+    """Though the engine is in the middle of a step, with one text, and has not looked yet."""
+    engine = Engine(max_rows=max_rows, max_waiting=max_waiting)
     gate = Gate(tales, monkeypatch)
     asked = [Asked(engine, tales, size=5)]
     assert gate.reached.wait(30)
-    asked += [Asked(engine, tales, size=5) for _ in range(3)]
+    asked += [Asked(engine, tales, size=5) for _ in range(taken)]
     with pytest.raises(QueueFullError):
         Asked(engine, tales, size=5)
     gate.open.set()
-    assert [len(one.text()) for one in asked] == [5] * 4
-
-
-def test_what_waits_for_the_next_step_alone_takes_no_room_in_the_queue(
-    tales: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two places, one of them free, room for one to wait: two more are taken, a third is not."""
-    engine = Engine(max_rows=2, max_waiting=1)
-    gate = Gate(tales, monkeypatch)
-    asked = [Asked(engine, tales, size=5)]
-    assert gate.reached.wait(30)
-    asked += [Asked(engine, tales, size=5) for _ in range(2)]
-    with pytest.raises(QueueFullError):
-        Asked(engine, tales, size=5)
-    gate.open.set()
-    assert [len(one.text()) for one in asked] == [5] * 3
+    assert [len(one.text()) for one in asked] == [5] * (1 + taken)
 
 
 def test_who_has_been_told_of_the_end_may_ask_again_at_once(
