@@ -2,6 +2,7 @@
 # make train   the training requirements, for python train.py
 # make test    everything that the tests need, then all tests
 # make lint    ruff and strict types
+# make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
 
-.PHONY: serve train test lint bench pins clean
+.PHONY: serve train test lint wheel bench pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -31,12 +32,17 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+wheel: $(VENV)/bin/python
+	rm -rf build
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/simpleml-*.whl
+
 bench: $(VENV)/.bench
 	$(BIN)/python bench/generate.py
 	$(BIN)/python bench/serve.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache artifacts
+	rm -rf $(VENV) build dist simpleml.egg-info .pytest_cache .mypy_cache .ruff_cache artifacts
 
 # A stamp is younger than the lists it was installed from, so a second start installs nothing.
 $(VENV)/bin/python:

@@ -9,90 +9,12 @@ made once beside the corpus, by this command or by the server. It knows nothing 
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
+from simpleml.commands.copying import main, report
 from simpleml.copying.index import PASSAGE, Originality, OriginalityIndex, Passage
-from simpleml.errors import SimpleMLError
-from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.loader import ModelLoader
 
 __all__ = ["PASSAGE", "Originality", "OriginalityIndex", "Passage", "main", "report"]
-
-_REPORT_TEMPERATURES = (0.2, 0.5, 0.8)
-_REPORT_CHARACTERS = 20_000
-
-
-def report(text: str, found: Originality) -> str:
-    """One line: the share that is copied, and the longest passage."""
-    line = f"{100 * found.copied_share:.1f} % of {found.characters:,} characters copied"
-    if found.longest is None:
-        return f"{line}; no passage of {PASSAGE} or more"
-    one = found.longest
-    shown = text[one.start : one.start + min(one.length, 60)]
-    more = "…" if one.length > 60 else ""
-    return (
-        f"{line}; longest passage {one.length} characters, at character {one.corpus_start:,} of "
-        f"the corpus: {shown + more!r}"
-    )
-
-
-def _index_of(
-    loader: ModelLoader, generator: SequenceGenerator, path: Path | None
-) -> OriginalityIndex:
-    """Of the text beside the model, or of the file that is named: it must be the same text."""
-    if path is None:
-        return loader.corpus_index(generator)
-    card = generator.card
-    return OriginalityIndex.load(
-        path,
-        card.corpus.get("sha256"),
-        encoding=card.corpus.get("encoding") or "utf-8",
-        lower=card.lower,
-    )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simpleml.originality",
-        description="How much of what a model writes stands verbatim in its training text.",
-    )
-    parser.add_argument("model")
-    parser.add_argument("--models-dir", type=Path, default=Path("ML"), help="default ML")
-    parser.add_argument("--corpus", type=Path, help="the training text (default ML/<corpus>.txt)")
-    parser.add_argument("--text", type=Path, help="examine this file instead of generating")
-    parser.add_argument(
-        "--size", type=int, default=_REPORT_CHARACTERS, help=f"default {_REPORT_CHARACTERS}"
-    )
-    parser.add_argument("--random-state", type=int, default=0, help="default 0")
-    parser.add_argument(
-        "--max-copy", type=int, help=f"generate no longer copied runs than this ({PASSAGE} or more)"
-    )
-    given = parser.parse_args(arguments)
-    try:
-        loader = ModelLoader(given.models_dir)
-        generator = loader.load(given.model)
-        index = _index_of(loader, generator, given.corpus)
-        if given.text is not None:
-            text = given.text.read_text(encoding="utf-8")
-            print(report(text, index.examine(text)))
-            return 0
-        for temperature in _REPORT_TEMPERATURES:
-            text = generator.generate(
-                given.size, temperature, random_state=given.random_state, max_copy=given.max_copy
-            )
-            print(f"temperature {temperature}: {report(text, index.examine(text))}", flush=True)
-    except SimpleMLError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
-
 
 if __name__ == "__main__":
     sys.exit(main())

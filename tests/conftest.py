@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from models import WORDS, write_model
+from servers import AppServer, GunicornServer
+from tflearn_oracle import TFLearnOracle
+
+from simpleml import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
-for _folder in (ROOT, ROOT / "tests"):
-    if str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
-
-from models import WORDS, write_model  # noqa: E402
-from servers import AppServer, GunicornServer  # noqa: E402
-from tflearn_oracle import TFLearnOracle  # noqa: E402
-
-from simpleml import create_app  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -42,6 +42,13 @@ def environment(models_dir: Path | str, env: Mapping[str, str] | None = None) ->
     return {**kept, "SIMPLEML_MODELS_DIR": str(models_dir), **(env or {})}
 
 
+def free_port() -> int:
+    """A port that was free a moment ago, for programs that cannot be handed a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class Server:
     """A server process; subclasses say how it is started."""
 

@@ -21,18 +21,21 @@ def progress_line(name: str, done: int, size: int) -> None:
     sys.stderr.flush()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simpleml.corpora", description="Public-domain texts to train on."
-    )
+def parser(prog: str = "python -m simpleml.corpora") -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog=prog, description="Public-domain texts to train on.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="what there is")
     getting = commands.add_parser("get", help="download one into ML/NAME.txt")
     getting.add_argument("name")
     getting.add_argument("--folder", type=Path, default=Path("ML"), help="default ML")
     getting.add_argument("--base-url", default=BASE_URL, help="a mirror of the repositories")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m simpleml.corpora") -> int:
+    """Run; returns the exit status: 0 done, 1 could not, 130 stopped by Ctrl-C."""
+    given = parser(prog).parse_args(arguments)
     if given.command == "list":
         for entry in CATALOGUE.values():
             print(

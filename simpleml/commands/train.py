@@ -24,17 +24,24 @@ from simpleml.errors import SimpleMLError
 from simpleml.training.options import LEVELS, PRECISIONS, RECIPES, TrainingOptions
 
 DEFAULTS = TrainingOptions()
+TRAINS = (
+    "Train an LSTM network on a text and write ML/NAME/, which the server serves at once "
+    "and TFLearn loads. Options left out are chosen for the text."
+)
+CHECKS = (
+    "Look at a text, measure this machine for a few seconds, and say whether the text is enough, "
+    "how long it takes and how big the network should be; train nothing. The options are those "
+    "of `simpleml train`."
+)
 UNEXPECTED = os.EX_SOFTWARE
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "train.py") -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="train.py",
-        description=(
-            "Train an LSTM network on a text and write ML/NAME/, which the server serves at once "
-            "and TFLearn loads. Options left out are chosen for the text."
-        ),
+        prog=prog,
+        usage=f"{prog} TEXT [--name NAME] [OPTION …]",
+        description=CHECKS if prog.endswith(" check") else TRAINS,
         epilog=(
             "KERAS_BACKEND=tensorflow (default) or torch chooses what it runs on. Ctrl-C "
             "stops it safely; the same command with --resume goes on."
@@ -182,7 +189,7 @@ def _option(group: Any, flag: str, kind: type, help_text: str, **more: Any) -> N
     group.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=help_text, **more)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
     """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal.
 
     Wrong usage ends with 2, and with --json what was not foreseen with 70.
@@ -190,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Quiet TensorFlow's start; a user's own choice stands.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    command_line = parser()
+    command_line = parser(prog)
     chosen = vars(command_line.parse_args(arguments))
     if (chosen["text"] is None) == (chosen["corpus"] is None):
         command_line.error("give a text to learn from, or --corpus NAME: one of the two")
@@ -211,14 +218,14 @@ def main(arguments: list[str] | None = None) -> int:
             else:
                 print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
             return 0
-        return _train(chosen, name, options, given)
+        return _train(chosen, name, options, given, prog)
     except SimpleMLError as error:
-        print(f"train.py: {error.message}", file=sys.stderr)
+        print(f"{prog}: {error.message}", file=sys.stderr)
         if chosen["json"]:
             print(json.dumps({"error": {"code": error.code, "message": error.message}}))
         return 1
     except KeyboardInterrupt:
-        print("\ntrain.py: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"\n{prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     except Exception as error:
         if not chosen["json"]:
@@ -248,6 +255,7 @@ def _train(
     name: str,
     options: TrainingOptions,
     given: dict[str, Any],
+    prog: str,
 ) -> int:
     from simpleml.training.trainer import InterruptedTrainingError, Trainer
 
@@ -265,7 +273,7 @@ def _train(
         about=chosen.get("about"),
         tensorboard=chosen["tensorboard"],
         status=chosen["status"],
-        command=_command(chosen, name, given),
+        command=_command(chosen, name, given, prog),
     )
     if chosen["export_only"]:
         print(f"wrote {trainer.export_only()}")
@@ -273,15 +281,16 @@ def _train(
     try:
         trainer.run()
     except InterruptedTrainingError as stop:
-        print(f"train.py: {stop.message}", file=sys.stderr)
+        print(f"{prog}: {stop.message}", file=sys.stderr)
         return 128 + stop.signal
     return 0
 
 
-def _command(chosen: dict[str, Any], name: str, given: dict[str, Any]) -> str:
+def _command(chosen: dict[str, Any], name: str, given: dict[str, Any], prog: str) -> str:
     """The command for the model's card: without folders, which say nothing to others."""
     text = ["--corpus", chosen["corpus"]] if chosen["corpus"] else [chosen["text"].name]
-    words = ["python", "train.py", *text, "--name", name]
+    program = ["simpleml", "train"] if prog.startswith("simpleml ") else ["python", prog]
+    words = [*program, *text, "--name", name]
     for option, value in given.items():
         flag = f"--{option.replace('_', '-')}"
         words += [flag] if value is True else [flag, str(value)]

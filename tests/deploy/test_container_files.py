@@ -31,7 +31,7 @@ def tool(name: str) -> str:
 
 def graceful_timeout() -> int:
     """Seconds that running requests have when the server stops."""
-    seconds: int = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["graceful_timeout"]
+    seconds: int = runpy.run_module("simpleml.commands.gunicorn_conf")["graceful_timeout"]
     return seconds
 
 

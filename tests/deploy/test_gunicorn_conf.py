@@ -6,7 +6,6 @@ import http.client
 import os
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from clients import address, ask, metric
-from servers import ROOT, GunicornServer, Server, environment
+from servers import GunicornServer, Server, environment, free_port
 from waiting import wait_until
 
 from simpleml.web.service import default_threads
@@ -32,8 +31,7 @@ class PlainServer(Server):
         self.words = list(words)
 
     def _launch(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         self._env.update(HOST="127.0.0.1", PORT=str(port))
         self.base_url = f"http://127.0.0.1:{port}"
         self._spawn(["-m", "gunicorn", *self.words])
@@ -64,13 +62,13 @@ def test_stopping_takes_longer_than_any_request_may() -> None:
 
 
 def configuration(env: dict[str, str]) -> dict[str, Any]:
-    """The names of gunicorn.conf.py in this environment."""
+    """The names of gunicorn_conf in this environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOST", "PORT", "WEB_CONCURRENCY", "SIMPLEML_DEADLINE"):
             patch.delenv(name, raising=False)
         for name, value in env.items():
             patch.setenv(name, value)
-        return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+        return runpy.run_module("simpleml.commands.gunicorn_conf")
 
 
 @pytest.mark.parametrize("workers", [1, 2, 1000])

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-exec((Path(__file__).resolve().parents[2] / "gunicorn.conf.py").read_text())
-
-_usual_init = globals()["post_worker_init"]
+from simpleml.commands import gunicorn_conf
+from simpleml.commands.gunicorn_conf import *  # noqa: F403
 
 
 def post_worker_init(worker: Any) -> None:
@@ -39,4 +38,4 @@ def post_worker_init(worker: Any) -> None:
     Run.news = news  # type: ignore[method-assign]
     JobStore.get = get  # type: ignore[method-assign]
     Supervisor.start = lambda supervisor: None  # type: ignore[method-assign]
-    _usual_init(worker)
+    gunicorn_conf.post_worker_init(worker)

@@ -8,13 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-exec((Path(__file__).resolve().parents[2] / "gunicorn.conf.py").read_text())
-
-_usual_init = globals()["post_worker_init"]
+from simpleml.commands import gunicorn_conf
+from simpleml.commands.gunicorn_conf import *  # noqa: F403
 
 
 def post_worker_init(worker: Any) -> None:
-    _usual_init(worker)
+    gunicorn_conf.post_worker_init(worker)
     from simpleml.generation.batch import Batch
 
     file = Path(os.environ["SIMPLEML_TEST_FAILING"])
