@@ -47,6 +47,7 @@ OPERATIONS = (
             "/static/<path:filename>", tag=tag, key="none",
         )
         for folder, tag, summary in (
+            ("common", "playground", "A file of both pages."),
             ("training", "train", "A file of that page."),
             ("playground", "playground", "A file of the page."),
         )

@@ -10,15 +10,19 @@ import pytest
 from pages import PHONE, ROOT, OpenPage, picture, serious, text_of, wait_until_done, write
 from playwright.sync_api import Page, expect
 
-STATIC = ROOT / "simpleml" / "web" / "static" / "playground"
+STATIC = [ROOT / "simpleml" / "web" / "static" / name for name in ("common", "playground")]
 TEMPLATES = [
-    ROOT / "simpleml" / "web" / "templates" / name for name in ("playground.html", "masthead.html")
+    ROOT / "simpleml" / "web" / "templates" / name
+    for name in ("playground.html", "head.html", "masthead.html", "key_dialog.html")
 ]
 
 
 def words(language: str) -> dict[str, str]:
     """A language's entries."""
-    return dict(json.loads((STATIC / f"{language}.json").read_text("utf-8")))
+    entries: dict[str, str] = {}
+    for folder in STATIC:
+        entries |= json.loads((folder / f"{language}.json").read_text("utf-8"))
+    return entries
 
 
 def test_both_languages_are_whole() -> None:
@@ -30,7 +34,8 @@ def test_both_languages_are_whole() -> None:
 
 
 def test_every_entry_is_used_and_every_use_has_an_entry() -> None:
-    source = "".join(path.read_text("utf-8") for path in [*STATIC.glob("*.js"), *TEMPLATES])
+    modules = [path for folder in STATIC for path in folder.glob("*.js")]
+    source = "".join(path.read_text("utf-8") for path in [*modules, *TEMPLATES])
     made = set(re.findall(r'["`](\w+\.)(?:" ~ |\$\{)', source))  # "theme." ~ one, `error.${code}`
     hints = {f"{name}.hint" for name in re.findall(r'number\("(\w+)"', source)}
     used = set(re.findall(r'"([a-z0-9_.-]+)"', source)) | hints

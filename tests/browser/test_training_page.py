@@ -17,7 +17,9 @@ from servers import GunicornServer
 from simpleml.jobs.process import NEEDED
 
 STATIC = ROOT / "simpleml" / "web" / "static"
-TEMPLATE = ROOT / "simpleml" / "web" / "templates" / "training.html"
+TEMPLATES = [
+    ROOT / "simpleml" / "web" / "templates" / name for name in ("training.html", "head.html")
+]
 TEXT = "".join(
     f"Once the {who} saw the {what} and {did} it to the palace, {number} times.\n"
     for number in range(10)
@@ -79,7 +81,7 @@ def test_both_languages_are_whole() -> None:
 
 
 def test_every_entry_is_used() -> None:
-    files = [*(STATIC / "training").glob("*.js"), TEMPLATE]
+    files = [*(STATIC / "training").glob("*.js"), *TEMPLATES]
     source = "".join(path.read_text("utf-8") for path in files)
     made = set(re.findall(r"`(\w+\.)\$\{", source)) | {"option.", "error."}
     used = set(re.findall(r'"([a-z0-9_.-]+)"', source))

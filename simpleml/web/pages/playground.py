@@ -30,7 +30,6 @@ from simpleml.web.service import Service
 
 blueprint = Routes("playground", tag="playground")
 
-FOLDER = "playground"
 _CURVE = "training.png"
 
 
@@ -65,7 +64,7 @@ def page() -> Response:
     service: Service = current_app.extensions["simpleml"]
     return render_page(
         "playground.html",
-        (FOLDER,),
+        "playground",
         max_size=service.settings.max_size,
         max_seed=service.settings.max_seed,
         training=service.settings.training,

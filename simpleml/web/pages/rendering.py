@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Response, render_template, request
 
+COMMON = "common"
 LANGUAGES = ("en", "fr")
 THEMES = ("auto", "light", "dark")
 _STATIC = Path(__file__).parent.parent / "static"
@@ -30,12 +31,11 @@ _POLICY = "; ".join(
 )
 
 
-def render_page(template: str, folders: tuple[str, ...], **values: Any) -> Response:
+def render_page(template: str, folder: str, **values: Any) -> Response:
     """A page in the visitor's language and colours.
 
     Args:
-        folders: of its words, under static/; later ones go before earlier ones. The modules of
-            the last one are asked for at once.
+        folder: under static/, of its modules and words; both come besides those of common/.
         **values: for the template.
     """
     language = _chosen("lang", LANGUAGES) or (
@@ -45,8 +45,9 @@ def render_page(template: str, folders: tuple[str, ...], **values: Any) -> Respo
         template,
         language=language,
         theme=_chosen("theme", THEMES) or THEMES[0],
-        t=_words(language, folders),
-        modules=_modules(folders[-1]),
+        t=_words(language, folder),
+        folder=folder,
+        modules=_modules(folder),
         **values,
     )
     return Response(
@@ -68,15 +69,15 @@ def _chosen(cookie: str, allowed: tuple[str, ...]) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def _words(language: str, folders: tuple[str, ...]) -> dict[str, Any]:
+def _words(language: str, folder: str) -> dict[str, Any]:
     words: dict[str, Any] = {}
-    for folder in folders:
-        words |= json.loads((_STATIC / folder / f"{language}.json").read_text("utf-8"))
+    for one in (COMMON, folder):
+        words |= json.loads((_STATIC / one / f"{language}.json").read_text("utf-8"))
     return words
 
 
 @lru_cache(maxsize=8)
 def _modules(folder: str) -> list[str]:
-    """Addresses of the modules."""
-    names = sorted(path.name for path in (_STATIC / folder).glob("*.js"))
-    return [f"/static/{folder}/{name}" for name in names]
+    """Addresses of the modules, which the browser asks for at once."""
+    paths = [path for one in (COMMON, folder) for path in sorted((_STATIC / one).glob("*.js"))]
+    return [f"/static/{path.parent.name}/{path.name}" for path in paths]

@@ -14,8 +14,6 @@ from simpleml.web.train.access import require_on
 
 blueprint = Routes("training_page", tag="train", key="training")
 
-FOLDER = "training"
-
 
 @blueprint.operation(
     Operation("get", "/train", "The page on which one trains.", {HTML: STRING}, (403,))
@@ -30,6 +28,6 @@ def page() -> Response:
     require_on(service.settings)
     return render_page(
         "training.html",
-        ("playground", FOLDER),
+        "training",
         max_bytes=service.settings.training_max_bytes,
     )

@@ -1,7 +1,7 @@
 /** The options: read from the form, checked before they are sent, and put back from a link. */
 
-import { $ } from "./dom.js";
-import { number, onLanguage, say, tell } from "./i18n.js";
+import { $ } from "../common/dom.js";
+import { number, onLanguage, say, tell } from "../common/i18n.js";
 
 /** What each option is when it need not be sent. */
 const USUAL = { top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };

@@ -1,7 +1,7 @@
 /** The small window that shows what the network thought of one character. */
 
-import { $, announce, h } from "./dom.js";
-import { number, percent, say } from "./i18n.js";
+import { $, announce, h } from "../common/dom.js";
+import { number, percent, say } from "../common/i18n.js";
 import { spoken, visible } from "./symbols.js";
 
 const GAP = 8; // pixels between the character and the window

@@ -1,16 +1,18 @@
 /** The page: what stands in the form becomes texts. */
 
+import * as windows from "../common/dialogs.js";
+import { $, announce, h } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import * as http from "../common/http.js";
+import * as i18n from "../common/i18n.js";
+import * as preferences from "../common/preferences.js";
 import * as api from "./api.js";
 import * as dialogs from "./dialogs.js";
-import { $, announce, h } from "./dom.js";
 import { examples } from "./examples.js";
-import { describe } from "./failures.js";
 import * as form from "./form.js";
-import * as i18n from "./i18n.js";
 import * as inspector from "./inspector.js";
 import { ModelPicker } from "./model-picker.js";
 import * as permalink from "./permalink.js";
-import * as preferences from "./preferences.js";
 import * as seedField from "./seed-field.js";
 import { Sheet } from "./sheet.js";
 import { visible } from "./symbols.js";
@@ -30,10 +32,10 @@ const events = {
   hasCorpus: (model) => withCorpus.has(model),
 };
 
-await i18n.start();
+await i18n.start("playground");
 preferences.start();
-dialogs.start();
-api.onKeyNeeded(dialogs.askKey);
+windows.start();
+http.onKeyNeeded(windows.askKey);
 seedField.start(() => $("controls").requestSubmit());
 form.start();
 

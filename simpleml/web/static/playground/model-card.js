@@ -1,8 +1,8 @@
 /** What is known of a model, as a list: where its text comes from, how well it guesses, its size. */
 
+import { h } from "../common/dom.js";
+import { number, say } from "../common/i18n.js";
 import * as api from "./api.js";
-import { h } from "./dom.js";
-import { number, say } from "./i18n.js";
 import { visible } from "./symbols.js";
 
 const fact = (key, ...value) => [h("dt", {}, say(key)), h("dd", {}, ...value)];

@@ -1,9 +1,9 @@
 /** A choice of models, with the card of the one that is chosen or what is wrong with it. */
 
+import { $, h } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import { onLanguage, tell } from "../common/i18n.js";
 import * as api from "./api.js";
-import { $, h } from "./dom.js";
-import { describe } from "./failures.js";
-import { onLanguage, tell } from "./i18n.js";
 import * as modelCard from "./model-card.js";
 
 export class ModelPicker {

@@ -3,9 +3,9 @@
  * of what they become. The server says what it would replace; what it says is shown as one types.
  */
 
+import { $, h } from "../common/dom.js";
+import { tell } from "../common/i18n.js";
 import * as api from "./api.js";
-import { $, h } from "./dom.js";
-import { tell } from "./i18n.js";
 import { visible } from "./symbols.js";
 
 const PAUSE = 120; // milliseconds without typing before the server is asked

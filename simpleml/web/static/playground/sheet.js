@@ -8,12 +8,14 @@
  * gives the same text, of which the part that is there already is passed over.
  */
 
+import { copyBy } from "../common/dialogs.js";
+import { announce, h } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import { ApiError } from "../common/http.js";
+import { say, tell, tellAttribute } from "../common/i18n.js";
 import * as api from "./api.js";
 import { CellReader } from "./cells.js";
-import { announce, h } from "./dom.js";
-import { copyBy, showCode } from "./dialogs.js";
-import { describe } from "./failures.js";
-import { say, tell, tellAttribute } from "./i18n.js";
+import { showCode } from "./dialogs.js";
 import * as permalink from "./permalink.js";
 import { TextView } from "./text-view.js";
 
@@ -136,7 +138,7 @@ export class Sheet {
       });
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       if (error.code === "corpus_unavailable") tell(this.copies, "copies.unknown", { name });
       else this.copies.replaceChildren(...describe(error));
     }
@@ -171,7 +173,7 @@ export class Sheet {
           this.#become("stopped");
           break;
         }
-        if (!(error instanceof api.ApiError) || !error.passing) {
+        if (!(error instanceof ApiError) || !error.passing) {
           this.failure = error;
           this.#become("failed");
           break;

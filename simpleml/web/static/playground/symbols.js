@@ -1,6 +1,6 @@
 /** How a symbol is shown where it stands alone: a space or a line end would not be seen. */
 
-import { say } from "./i18n.js";
+import { say } from "../common/i18n.js";
 
 const SIGNS = { " ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽" };
 const NAMES = { " ": "seed.space", "\n": "seed.newline", "\t": "seed.tab" };

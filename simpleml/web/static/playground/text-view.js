@@ -5,9 +5,9 @@
  * inspects it.
  */
 
+import { h } from "../common/dom.js";
+import { tellAttribute } from "../common/i18n.js";
 import { surprise } from "./cells.js";
-import { h } from "./dom.js";
-import { tellAttribute } from "./i18n.js";
 import * as inspector from "./inspector.js";
 
 const REST = 4; // how many times as long as a layout took the page is left alone after it

@@ -1,7 +1,7 @@
 /** What the server found in a text, in the visitor's language. */
 
-import { $, h } from "../playground/dom.js";
-import { knows, number, onLanguage, percent, say } from "../playground/i18n.js";
+import { $, h } from "../common/dom.js";
+import { knows, number, onLanguage, percent, say } from "../common/i18n.js";
 import { duration } from "./times.js";
 
 /** @type {any} */

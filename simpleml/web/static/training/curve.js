@@ -1,7 +1,7 @@
 /** The curves of a training, drawn as SVG: bits per character against minutes. */
 
-import { h } from "../playground/dom.js";
-import { number, say } from "../playground/i18n.js";
+import { h } from "../common/dom.js";
+import { number, say } from "../common/i18n.js";
 import { duration } from "./times.js";
 
 const SVG = "http://www.w3.org/2000/svg";

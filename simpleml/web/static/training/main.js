@@ -1,11 +1,11 @@
 /** The page of trainings: a text becomes a model, before one's eyes. */
 
-import * as api from "../playground/api.js";
-import * as dialogs from "../playground/dialogs.js";
-import { $, announce, h } from "../playground/dom.js";
-import { describe } from "../playground/failures.js";
-import * as i18n from "../playground/i18n.js";
-import * as preferences from "../playground/preferences.js";
+import * as http from "../common/http.js";
+import * as dialogs from "../common/dialogs.js";
+import { $, announce, h } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import * as i18n from "../common/i18n.js";
+import * as preferences from "../common/preferences.js";
 import * as advice from "./advice.js";
 import * as server from "./server.js";
 import * as source from "./source.js";
@@ -27,7 +27,7 @@ let locked = false;
 await i18n.start("training");
 preferences.start();
 dialogs.start();
-api.onKeyNeeded(dialogs.askKey);
+http.onKeyNeeded(dialogs.askKey);
 advice.start();
 source.start(textChanged);
 i18n.onLanguage(() => {
@@ -115,7 +115,7 @@ async function start() {
     await look();
     trainings.get(now.name)?.element.scrollIntoView({ block: "nearest" });
   } catch (error) {
-    if (error instanceof api.ApiError) $("form-problem").replaceChildren(...describe(error));
+    if (error instanceof http.ApiError) $("form-problem").replaceChildren(...describe(error));
     else $("form-problem").textContent = error.message;
   }
   $("start").disabled = false;
@@ -161,7 +161,7 @@ async function look() {
     complain(error);
     return;
   }
-  complain(found.problem ? new api.ApiError("training_not_installed", found.problem) : null);
+  complain(found.problem ? new http.ApiError("training_not_installed", found.problem) : null);
   const names = new Set(found.trainings.map((one) => one.name));
   for (const [name, one] of trainings) {
     if (!names.has(name)) {

@@ -1,7 +1,7 @@
 /** What the page of trainings asks of the server; every failure is an ApiError. */
 
-import { ApiError, call } from "../playground/api.js";
-import { events } from "../playground/stream.js";
+import { ApiError, call } from "../common/http.js";
+import { events } from "../common/stream.js";
 
 const KEPT_AS = "simpleml-training-key";
 const ROOT = "/v1/train";

@@ -1,10 +1,10 @@
 /** The text to learn from: pasted into the field, or files that were dropped or chosen. What is in a
  * file, and whether it is a text at all, is the server's to say. */
 
-import { ApiError } from "../playground/api.js";
-import { $ } from "../playground/dom.js";
-import { describe } from "../playground/failures.js";
-import { knows, number, onLanguage, say, tell } from "../playground/i18n.js";
+import { $ } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import { ApiError } from "../common/http.js";
+import { knows, number, onLanguage, say, tell } from "../common/i18n.js";
 import * as server from "./server.js";
 
 /** @type {File[]} */

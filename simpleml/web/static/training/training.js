@@ -1,8 +1,8 @@
 /** One training on the page: how it stands, its curve, what it writes, what one can do with it. */
 
-import { announce, h } from "../playground/dom.js";
-import { describe } from "../playground/failures.js";
-import { number, percent, say } from "../playground/i18n.js";
+import { announce, h } from "../common/dom.js";
+import { describe } from "../common/failures.js";
+import { number, percent, say } from "../common/i18n.js";
 import { curve } from "./curve.js";
 import * as server from "./server.js";
 import { duration } from "./times.js";

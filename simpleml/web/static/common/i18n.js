@@ -12,7 +12,7 @@ const gaps = new WeakMap();
 /** @type {Array<() => void>} */
 const listeners = [];
 
-let folders = ["playground"];
+let folders = ["common"];
 
 async function load(name) {
   const read = async (folder) => {
@@ -25,10 +25,10 @@ async function load(name) {
 
 /**
  * Read the words of the page's language; before anything else is shown.
- * @param {...string} more folders of words besides the playground's
+ * @param {string} folder of its words, which go before the common ones
  */
-export async function start(...more) {
-  folders = ["playground", ...more];
+export async function start(folder) {
+  folders = ["common", folder];
   words = await load(language);
 }
 

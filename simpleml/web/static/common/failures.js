@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { knows, tell } from "./i18n.js";
 
 /**
- * @param {import("./api.js").ApiError} error
+ * @param {import("./http.js").ApiError} error
  * @returns {HTMLElement[]}
  */
 export function describe(error) {
