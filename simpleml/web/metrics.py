@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ class Metrics:
         if self.several:
             MultiProcessCollector(self._page)
         self._page.register(_ModelQuality(service))
+        seconds = partial(_histogram, own)
+        gauge = partial(Gauge, registry=own, multiprocess_mode="livesum")
         self.requests = Counter(
             "simpleml_requests",
             "Requests answered, by model (empty where there is none), route and status.",
@@ -86,36 +89,23 @@ class Metrics:
             ("reason",),
             registry=own,
         )
-        self.duration = Histogram(
+        self.duration = seconds(
             "simpleml_request_duration_seconds",
             "From a generating request's arrival to the end of its answer.",
-            buckets=_SECONDS,
-            registry=own,
+            _SECONDS,
         )
-        self.first_character = Histogram(
+        self.first_character = seconds(
             "simpleml_time_to_first_character_seconds",
             "From a generating request's arrival to its first character.",
-            buckets=_FIRST_SECONDS,
-            registry=own,
+            _FIRST_SECONDS,
         )
-        self.queue = Histogram(
+        self.queue = seconds(
             "simpleml_queue_duration_seconds",
             "How long a generating request waited for its place.",
-            buckets=_FIRST_SECONDS,
-            registry=own,
+            _FIRST_SECONDS,
         )
-        self.running = Gauge(
-            "simpleml_requests_running",
-            "Requests that are generating.",
-            registry=own,
-            multiprocess_mode="livesum",
-        )
-        self.waiting = Gauge(
-            "simpleml_requests_waiting",
-            "Requests that wait for a place.",
-            registry=own,
-            multiprocess_mode="livesum",
-        )
+        self.running = gauge("simpleml_requests_running", "Requests that are generating.")
+        self.waiting = gauge("simpleml_requests_waiting", "Requests that wait for a place.")
         self.loaded = Gauge(
             "simpleml_model_loaded",
             "1 where a worker has the model in memory.",
@@ -179,6 +169,12 @@ class Metrics:
             for gone in self._seen_models - loaded - set(names):
                 self.loaded.remove(gone)
             self._seen_models &= loaded | set(names)
+
+
+def _histogram(
+    registry: CollectorRegistry, name: str, what: str, buckets: Sequence[float]
+) -> Histogram:
+    return Histogram(name, what, buckets=buckets, registry=registry)
 
 
 def _prepare_folder(name: str) -> bool:

@@ -137,9 +137,7 @@ def read_json_object(seconds: float) -> dict[str, Any]:
         # NaN and Infinity are no JSON
         value = json.loads(body, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
-        raise InvalidValueError(
-            f"The body is not UTF-8 (byte {error.start} is no part of a character)."
-        ) from None
+        raise InvalidValueError(f"The body is not UTF-8 (byte {error.start} is invalid).") from None
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
@@ -167,4 +165,4 @@ def _refuse_half_characters(value: dict[str, Any]) -> None:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")

@@ -139,9 +139,9 @@ class Service:
         prompts: Sequence[Sequence[int]],
         options: GenerationOptions,
         *,
+        starts_blank: Sequence[bool],
         each: int = 1,
         streaming: bool = False,
-        starts_blank: bool | Sequence[bool] = False,
         seconds: float | None = None,
         index: OriginalityIndex | None = None,
         request_id: str = "",
@@ -151,8 +151,8 @@ class Service:
         Args:
             prompts: indices of each seed.
             options: text k has their random_state plus k.
+            starts_blank: of each prompt: nothing, or white space, ends it.
             each: texts for each prompt.
-            starts_blank: nothing, or white space, ends the prompt (every one, or each).
             seconds: until its deadline, at most the server's own.
             index: of the model's corpus; needed with max_copy.
             request_id: by which its queue position can be asked for.
@@ -163,11 +163,10 @@ class Service:
         first = options.random_state
         if first is None:
             first = secrets.randbelow(2**32)
-        blanks = [starts_blank] * len(prompts) if isinstance(starts_blank, bool) else starts_blank
         processors = guards(index, options.max_copy, generator.vocabulary)
         streams: list[TextStream] = []
         seeds: list[Sequence[int]] = []
-        for prompt, blank in zip(prompts, blanks, strict=True):
+        for prompt, blank in zip(prompts, starts_blank, strict=True):
             texts, starts = new_streams(
                 generator,
                 [prompt],
@@ -178,14 +177,14 @@ class Service:
             )
             streams += texts
             seeds += starts
-        limit = self.settings.deadline
+        limit = self.settings.deadline if seconds is None else min(seconds, self.settings.deadline)
         wakeup = Wakeup()
         try:
             generation = self.engine.submit(
                 generator,
                 seeds,
                 streams,
-                seconds=limit if seconds is None else min(seconds, limit),
+                seconds=limit,
                 streaming=streaming,
                 listener=wakeup.send,
                 request_id=request_id,

@@ -31,7 +31,7 @@ def refuse(service: Service, texts: int, expected: type[SimpleMLError], times: i
     options = GenerationOptions(size=10**6)
     for _ in range(times):
         with pytest.raises(expected):
-            service.generate(generator, [[0]] * texts, options)
+            service.generate(generator, [[0]] * texts, options, starts_blank=[False] * texts)
 
 
 def test_refused_requests_leave_no_watcher_in_the_event_loop(service: Service) -> None:
@@ -39,7 +39,8 @@ def test_refused_requests_leave_no_watcher_in_the_event_loop(service: Service) -
     before = watchers()
     refuse(service, 3, InvalidValueError, REFUSALS // 4)
     assert watchers() == before
-    run = service.generate(generator, [[0]] * 2, GenerationOptions(size=10**6))
+    options = GenerationOptions(size=10**6)
+    run = service.generate(generator, [[0]] * 2, options, starts_blank=[False] * 2)
     assert watchers() == before + 1  # so it is these that are counted
     refuse(service, 1, QueueFullError, REFUSALS // 2)
     assert watchers() == before + 1

@@ -154,7 +154,7 @@ def answer(model: str, values: dict[str, Any]) -> Response:
         [seed.indices],
         parameters.options(),
         streaming=streaming,
-        starts_blank=not parameters.seed or parameters.seed[-1].isspace(),
+        starts_blank=[not parameters.seed or parameters.seed[-1].isspace()],
         seconds=parameters.max_time_ms / 1000 if parameters.max_time_ms else None,
         index=index,
         request_id=current_record().request_id,
