@@ -55,11 +55,7 @@ class Metrics:
     """The metrics of one worker, and the page that adds up those of all."""
 
     def __init__(self, service: Service) -> None:
-        """Make them; nothing is measured yet.
-
-        Raises:
-            SettingsError: the folder that several processes share cannot be made.
-        """
+        """Raises SettingsError where the folder that several processes share cannot be made."""
         self._service = service
         # Otherwise each series has a second one that says when it was made.
         prometheus_client.disable_created_metrics()
@@ -69,25 +65,23 @@ class Metrics:
         if self.several:
             MultiProcessCollector(self._page)
         self._page.register(_ModelQuality(service))
+        counter = partial(Counter, registry=own)
         seconds = partial(_histogram, own)
         gauge = partial(Gauge, registry=own, multiprocess_mode="livesum")
-        self.requests = Counter(
+        self.requests = counter(
             "simpleml_requests",
             "Requests answered, by model (empty where there is none), route and status.",
             ("model", "route", "status"),
-            registry=own,
         )
-        self.characters = Counter(
+        self.characters = counter(
             "simpleml_generated_characters",
             "Characters generated (words, where the model's symbols are words).",
             ("model",),
-            registry=own,
         )
-        self.rejected = Counter(
+        self.rejected = counter(
             "simpleml_requests_rejected",
             "Requests turned away before any work, by reason.",
             ("reason",),
-            registry=own,
         )
         self.duration = seconds(
             "simpleml_request_duration_seconds",

@@ -160,9 +160,8 @@ class Service:
         Raises:
             StoppingError, QueueFullError, InvalidValueError: as Engine.submit.
         """
-        first = options.random_state
-        if first is None:
-            first = secrets.randbelow(2**32)
+        given = options.random_state
+        first = secrets.randbelow(2**32) if given is None else given
         processors = guards(index, options.max_copy, generator.vocabulary)
         streams: list[TextStream] = []
         seeds: list[Sequence[int]] = []
