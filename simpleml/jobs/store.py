@@ -34,6 +34,7 @@ from simpleml.errors import (
 )
 from simpleml.files import sync_folder, write_whole
 from simpleml.jobs.job import Job, State, read_job, write_job
+from simpleml.jobs.report import read_curve
 from simpleml.models.card import NAME_PATTERN, check_name
 
 FOLDER = ".training"
@@ -207,8 +208,11 @@ class JobStore:
                 f"The training {name} is {job.state}: there is nothing to cancel.", param="name"
             )
 
-    def resume(self, name: str) -> Job:
+    def resume(self, name: str, max_minutes: float | None = None) -> Job:
         """Put a training that ended before its time at the end of the queue.
+
+        Args:
+            max_minutes: that it may take from now on; so one whose minutes are over goes on too.
 
         Raises:
             TrainingNotFoundError: there is none of that name.
@@ -218,7 +222,14 @@ class JobStore:
             job = self.get(name)
             if job.damaged:
                 raise TrainingConflictError(job.error, param="name")
-            if job.state not in ("failed", "cancelled", "interrupted"):
+            options = job.options
+            resumable = job.state in ("failed", "cancelled", "interrupted")
+            if max_minutes is not None:
+                resumable = resumable or (job.state == "done" and bool(options.get("max_minutes")))
+                curve = read_curve(self.model(name) / "training.csv")
+                total = max_minutes + (curve[-1].seconds / 60 if curve else 0.0)
+                options = {**options, "max_minutes": round(total, 3)}
+            if not resumable:
                 raise TrainingConflictError(
                     f"The training {name} is {job.state}: there is nothing to resume.",
                     param="name",
@@ -226,6 +237,7 @@ class JobStore:
             return self._put(
                 job,
                 state="waiting",
+                options=options,
                 queued=time.time(),
                 ended=None,
                 error="",

@@ -189,7 +189,9 @@ class Supervisor:
         if job.source:
             arguments += ["--source", job.source]
         if (store.model(name) / SAVED_POINT).exists():
-            arguments.append("--resume")  # with the options of its beginning
+            # With the options of its beginning, but for the minutes: `resume` may add some.
+            minutes = {"max_minutes": job.options.get("max_minutes")}
+            arguments += ["--resume", *process.flags(minutes)]
         else:
             arguments += ["--overwrite", *process.flags(job.options)]
         (folder / "status.json").unlink(missing_ok=True)

@@ -92,6 +92,12 @@ MAY_CHANGE = frozenset(
 """What ``--resume`` may be given anew; everything else must be as it was."""
 
 
+def lengthened(saved: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Whether a resumed run was ``given`` another end than it had."""
+    minutes = given.get("max_minutes")
+    return "epochs" in given or (minutes is not None and minutes != saved.get("max_minutes"))
+
+
 def resumed(saved: dict[str, Any], given: dict[str, Any]) -> TrainingOptions:
     """The options of a resumed run: the saved ones, with what was ``given`` anew.
 

@@ -39,7 +39,7 @@ from simpleml.training.fine_tuning import beginning, mixed, tuning
 from simpleml.training.learner import Learner, LearnerOptions, LearnerState
 from simpleml.training.material import read_material
 from simpleml.training.optimizer import OptimizerOptions
-from simpleml.training.options import NOTHING, TrainingOptions, resumed
+from simpleml.training.options import NOTHING, TrainingOptions, lengthened, resumed
 from simpleml.training.progress import CSV_NAME, EpochRecord, Progress, duration, read_history
 from simpleml.training.recurrent import Array, Masks, NetworkShape
 from simpleml.training.samples import sample
@@ -164,7 +164,9 @@ class Trainer:
         self._run = _Run(**point.facts["run"]) if point is not None else _Run()
         self._random = np.random.default_rng(self.options.random_state)
         self._epoch_random = self._random.bit_generator.state
-        self._pace = self._make_pace(longer=point is not None and "epochs" in (given or {}))
+        self._pace = self._make_pace(
+            longer=point is not None and lengthened(point.facts["options"], given or {})
+        )
         self._began = time.perf_counter()
         self._stop = StopRequest()
         self._learner: Learner
@@ -230,7 +232,7 @@ class Trainer:
         return StreamChunks(self._training, options.batch_size, options.steps)
 
     def _make_pace(self, longer: bool) -> schedule.Pace:
-        """The plan of updates; ``longer`` when a resumed run got another number of epochs."""
+        """The plan of updates; ``longer`` when a resumed run got another end than it had."""
         assert self.options.epochs is not None
         total = self.options.epochs * self._chunks.count
         if longer:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from servers import GunicornServer
 
 from simpleml.jobs.process import NEEDED
+from simpleml.jobs.store import JobStore
 
 STATIC = ROOT / "simpleml" / "web" / "static"
 TEMPLATES = [
@@ -163,6 +164,24 @@ def test_a_training_that_fails_says_why_and_text_stays_text(open_training: OpenP
     training.get_by_role("button", name="Delete").click()
     page.locator("#confirm-yes").click()
     expect(page.locator(".training")).to_have_count(0)
+
+
+def test_a_training_whose_minutes_are_over_goes_on(open_page: OpenPage, tmp_path: Path) -> None:
+    store = JobStore(tmp_path, most=3)
+    for name, options in (("timed", {"max_minutes": 2.0}), ("whole", {})):
+        store.create(name, TEXT, options)
+        store.put(name, state="done", ended=1.0)
+    with GunicornServer(tmp_path, env={"SIMPLEML_TRAINING": "1"}) as server:
+        page = open_page("train", base=server.base_url)
+        more = page.get_by_role("button", name="Go on for 10 minutes")
+        expect(more).to_have_count(1)
+        with page.expect_request("**/v1/train/timed/resume?max_minutes=10"):
+            more.click()
+        expect(page.locator('.training[data-name="timed"]')).not_to_have_attribute(
+            "data-state", "done"
+        )
+        expect(more).to_have_count(0)
+        page.close()  # before the server that it watches goes
 
 
 @pytest.mark.skipif(not TRAINS, reason="TensorFlow and TFLearn are not installed")

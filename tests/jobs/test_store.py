@@ -83,6 +83,23 @@ def test_what_may_follow_what(store: JobStore) -> None:
     assert store.jobs() == []
 
 
+def test_minutes_that_are_over_can_be_followed_by_more(store: JobStore) -> None:
+    job = store.create("a", TEXT, {"max_minutes": 2.0, "layers": 1})
+    store.claim(job)
+    head = "epoch,seconds,loss,selection_nats,validation_bits,best,characters_per_second\n"
+    (store.model("a") / "training.csv").write_text(head + "1,90,2,,,yes,1000\n")
+    store.put("a", state="done")
+    with pytest.raises(TrainingConflictError):
+        store.resume("a")
+    resumed = store.resume("a", max_minutes=10)
+    assert resumed.state == "waiting"
+    assert resumed.options == {"max_minutes": 11.5, "layers": 1}
+    store.create("b", TEXT, {})
+    store.put("b", state="done")
+    with pytest.raises(TrainingConflictError, match="nothing to resume"):
+        store.resume("b", max_minutes=10)  # all its epochs are done
+
+
 def test_deleting_takes_the_model_that_was_made_and_no_other(store: JobStore) -> None:
     job = store.create("a", TEXT, {})
     store.claim(job)

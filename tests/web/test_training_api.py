@@ -23,6 +23,8 @@ from waiting import wait_until
 from simpleml import create_app
 from simpleml.errors import TrainingNotInstalledError
 from simpleml.jobs.process import NEEDED, require_training
+from simpleml.jobs.store import JobStore
+from simpleml.jobs.supervisor import Supervisor
 from simpleml.web.app import OPERATIONS
 from simpleml.web.openapi.document import document
 
@@ -352,6 +354,25 @@ def test_a_damaged_training_is_shown_as_failed_and_deleted(
     deleted = client.delete("/v1/train/bad")
     assert deleted.json == {"name": "bad", "model_deleted": False}
     assert client.get("/v1/train").json["trainings"] == []
+
+
+def test_minutes_to_go_on_for_come_in_the_query_or_the_body(
+    make_client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "start", lambda self: None)
+    client = make_client()
+    store = JobStore(tmp_path, most=3)
+    store.create("a", TEXT, {"max_minutes": 2.0})
+    for options in ({"query_string": {"max_minutes": 3}}, {"json": {"max_minutes": 3}}):
+        store.put("a", state="done")
+        answer = client.post("/v1/train/a/resume", **options)
+        assert answer.status_code == 200, answer.text
+        assert answer.json["options"]["max_minutes"] == 3
+    store.put("a", state="done")
+    assert client.post("/v1/train/a/resume").status_code == 409
+    for wrong in ({"max_minutes": 0}, {"max_minutes": "x"}, {"minutes": 3}):
+        answer = client.post("/v1/train/a/resume", json=wrong)
+        assert answer.status_code == 400 and answer.json["error"]["param"] in wrong
 
 
 def test_what_cannot_be_written_down_is_told(make_client: Any, tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ _NO_FILES = (
 """Types of a body that is JSON or a form; any other is a file."""
 
 
+_Minutes = Annotated[float, Field(ge=0.1, le=10_080), NUMBER]
+
+
 class CheckParameters(BaseModel):
     """A text and how a network would be trained on it; what is left out is chosen for the text."""
 
@@ -51,7 +54,7 @@ class CheckParameters(BaseModel):
     epochs: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = Field(
         None, description="Passes over the text; from its size if absent."
     )
-    max_minutes: Annotated[float, Field(ge=0.1, le=10_080), NUMBER] | None = Field(
+    max_minutes: _Minutes | None = Field(
         None, description="Minutes that it may take; the schedule is made to fit."
     )
     patience: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
@@ -86,6 +89,31 @@ class TrainParameters(CheckParameters):
     source: Annotated[str, Field(max_length=500)] | None = Field(
         None, description="Where the text comes from, for the model's card."
     )
+
+
+class ResumeParameters(BaseModel):
+    """How a training goes on."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    max_minutes: _Minutes | None = Field(
+        None,
+        description="Minutes that it may take from now on. With it, one that is done because its "
+        "minutes were over goes on as well.",
+    )
+
+
+def read_resume(seconds: float) -> ResumeParameters:
+    """The current request's parameters, in its query or its body.
+
+    Raises:
+        InvalidValueError: a value is wrong.
+        RequestTimeoutError: the body came too slowly.
+    """
+    values: dict[str, Any] = request.args.to_dict()
+    if request.content_length or "Transfer-Encoding" in request.headers:
+        values |= read_json_object(seconds)
+    return parse(ResumeParameters, values)
 
 
 Model = TypeVar("Model", bound=CheckParameters)

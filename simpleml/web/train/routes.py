@@ -42,7 +42,14 @@ from simpleml.web.train.answers import (
     TrainingList,
     TrainingState,
 )
-from simpleml.web.train.parameters import CheckParameters, TrainParameters, read, read_sent_files
+from simpleml.web.train.parameters import (
+    CheckParameters,
+    ResumeParameters,
+    TrainParameters,
+    read,
+    read_resume,
+    read_sent_files,
+)
 from simpleml.web.train.standing import News, Standing, answer, in_thread, standing, summaries
 
 BLUEPRINT = "training"
@@ -222,13 +229,17 @@ def cancel(name: str) -> Response:
 @blueprint.operation(
     Operation(
         "post", "/v1/train/{name}/resume",
-        "Put a training that ended before its time at the end of the queue.",
-        {JSON: TrainingAnswer}, TRAINS, example="-X POST BASE/v1/train/tales/resume",
+        "Put a training that ended before its time at the end of the queue; with `max_minutes` "
+        "also one whose minutes are over.",
+        {JSON: TrainingAnswer}, TRAINS, query=ResumeParameters,
+        example="-X POST 'BASE/v1/train/tales/resume?max_minutes=10'",
     )
 )  # fmt: skip
 def resume(name: str) -> Response:
-    """Go on with a training that ended before its time."""
-    return _changed(trainings().store.resume, name)
+    """Go on with a training that ended before its time, or for some minutes more."""
+    mine = trainings()
+    asked = read_resume(mine.service.settings.body_timeout)
+    return _changed(mine.store.resume, name, asked.max_minutes)
 
 
 @blueprint.operation(

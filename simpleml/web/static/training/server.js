@@ -44,8 +44,9 @@ export const start = async (content, options) =>
 export const cancel = async (name) =>
   (await ask(`${address(name)}/cancel`, { method: "POST" })).json();
 
-export const resume = async (name) =>
-  (await ask(`${address(name)}/resume`, { method: "POST" })).json();
+/** Go on. @param {string} name @param {Record<string, any>} options max_minutes, or none */
+export const resume = async (name, options = {}) =>
+  (await ask(`${address(name)}/resume?${query(options)}`, { method: "POST" })).json();
 
 export const remove = async (name) => (await ask(address(name), { method: "DELETE" })).json();
 

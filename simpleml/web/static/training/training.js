@@ -9,6 +9,8 @@ import { duration } from "./times.js";
 
 const LIVE = ["waiting", "running", "stopping"];
 const SAMPLES = 2;
+const MORE_MINUTES = 10;
+const LOSES = ["cancel", "delete"]; // what one is asked about first
 const RETRY_MILLISECONDS = 2000;
 
 export class Training {
@@ -34,7 +36,8 @@ export class Training {
     this.use = h("a", { class: "primary use", href: `/?model=${encodeURIComponent(this.name)}` });
     this.buttons = {
       cancel: this.#button("cancel", server.cancel),
-      resume: this.#button("resume", server.resume),
+      resume: this.#button("resume", (name) => server.resume(name)),
+      more: this.#button("more", (name) => server.resume(name, { max_minutes: MORE_MINUTES })),
       delete: this.#button("delete", server.remove),
     };
     this.element = h(
@@ -107,9 +110,12 @@ export class Training {
     this.#showSamples();
     this.use.hidden = !now.model_ready;
     this.use.textContent = say("use");
-    for (const [what, button] of Object.entries(this.buttons)) button.textContent = say(what);
+    for (const [what, button] of Object.entries(this.buttons)) {
+      button.textContent = say(what, { minutes: MORE_MINUTES });
+    }
     this.buttons.cancel.hidden = !["waiting", "running"].includes(now.state);
     this.buttons.resume.hidden = !["failed", "cancelled", "interrupted"].includes(now.state);
+    this.buttons.more.hidden = now.state !== "done" || !now.options.max_minutes;
     this.buttons.delete.hidden = ["running", "stopping"].includes(now.state);
     this.log.hidden = !now.log.length;
     this.logTitle.textContent = say("log");
@@ -164,7 +170,7 @@ export class Training {
   #button(what, action) {
     const button = h("button", { type: "button", class: "quiet", "data-does": what });
     button.addEventListener("click", async () => {
-      if (what !== "resume" && !(await this.page.confirm(what, this.name))) return;
+      if (LOSES.includes(what) && !(await this.page.confirm(what, this.name))) return;
       button.disabled = true;
       try {
         const now = await action(this.name);
