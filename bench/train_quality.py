@@ -29,10 +29,10 @@ sys.path.insert(0, str(ROOT))
 def tflearn_run(text: Path, minutes: float, out: Path) -> None:
     """TFLearn's recipe for so many minutes; writes its points to ``out``."""
     import numpy as np
+    from tflearn_recipe import train_recipe
 
     from simpleml.training.material import read_material
     from simpleml.training.options import TrainingOptions
-    from simpleml.training.tflearn_compat import train_recipe
 
     material = read_material(text, TrainingOptions())
     # It makes no choice, so it may have the selection slice as well.

@@ -112,6 +112,8 @@ class TFLearnOracle:
 def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
     import traceback
 
+    import tflearn_recipe as recipe
+
     from simpleml.training import tflearn_compat as compat
 
     generator: Any = None
@@ -131,11 +133,11 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
             elif question == "save":
                 generator.save(details[0])
             elif question == "fit":
-                _fit(compat, generator, *details)
+                _fit(recipe, generator, *details)
             elif question == "variables":
-                answer = compat.read_variables(generator)
+                answer = recipe.read_variables(generator)
             elif question == "probabilities":
-                answer = compat.predict(generator, details[0])
+                answer = recipe.predict(generator, details[0])
             elif question == "generate":
                 size, temperature, seed, numpy_seed = details
                 np.random.seed(numpy_seed)
@@ -147,12 +149,12 @@ def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _fit(compat: Any, generator: Any, text: list[str], batches: int, batch_size: int) -> None:
+def _fit(recipe: Any, generator: Any, text: list[str], batches: int, batch_size: int) -> None:
     window, vocabulary_size = generator.seq_maxlen, len(generator.dic)
     symbols = np.array([generator.dic[symbol] for symbol in text], np.int32)
     starts = np.arange(0, len(symbols) - window, dtype=np.int32)
-    x = compat.OneHotWindows(symbols, starts, window, vocabulary_size)
-    y = compat.OneHotWindows(symbols, starts, window, vocabulary_size, target=True)
+    x = recipe.OneHotWindows(symbols, starts, window, vocabulary_size)
+    y = recipe.OneHotWindows(symbols, starts, window, vocabulary_size, target=True)
     rng = np.random.default_rng(0)
     for _ in range(batches):
         rows = rng.integers(0, len(starts), batch_size)
@@ -162,5 +164,5 @@ def _fit(compat: Any, generator: Any, text: list[str], batches: int, batch_size:
 if __name__ == "__main__":
     # What TFLearn prints must not reach the pipe of answers.
     channel, sys.stdout = sys.stdout.buffer, sys.stderr
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
     _serve(sys.stdin.buffer, channel)

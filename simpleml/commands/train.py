@@ -90,7 +90,7 @@ def parser(prog: str = "train.py") -> argparse.ArgumentParser:
     what.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace an existing model of that name (it stands until the first epoch's end)",
+        help="replace an existing model of that name (it stands until the first judgement)",
     )
     what.add_argument(
         "--export-only",
@@ -169,6 +169,14 @@ def parser(prog: str = "train.py") -> argparse.ArgumentParser:
     _option(run, "--random-state", int, "the same number gives the same run on the same machine")
 
     show = parser.add_argument_group("what it shows")
+    _option(
+        show,
+        "--judge-every",
+        int,
+        "characters between two judgements on text set aside, each of which writes the model if it "
+        "is the best so far; by default once an epoch and at least every 5 million, as long as "
+        "that takes no more than about a twentieth of the time",
+    )
     _option(show, "--sample-every", int, "epochs between samples of the network's writing; 0: none")
     _option(show, "--sample-seed", str, "what a sample goes on from; by default held-out text")
     show.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard's files")

@@ -91,7 +91,7 @@ def read_curve(path: Path) -> list[CurvePoint]:
             for row in csv.DictReader(file):
                 points.append(
                     CurvePoint(
-                        epoch=int(row["epoch"]),
+                        epoch=int(float(row["epoch"])),
                         seconds=float(row["seconds"]),
                         loss=float(row["loss"]),
                         selection=float(row["selection_nats"]) if row["selection_nats"] else None,

@@ -32,6 +32,7 @@ MIN_CHARACTERS = 200  # below, no part of a split would hold one window
 MAX_DISTINCT = 12_000  # ordinary Chinese prose stays under 6,000
 SPREAD_BLOCKS = 20
 SELECTION_FRACTION = 0.05
+MOST_SELECTED = 250_000  # characters; more would say the same and cost time at every judgement
 
 How = Literal["tail", "spread"]
 Part = Literal["training", "selection", "validation"]
@@ -230,8 +231,8 @@ def split_text(
             several authors in one file).
         fraction: share that is held out, 0.01 to 0.5. The training part of a tail split is the
             first ``int(len(text) * (1 - fraction))`` characters, as published results have it.
-        selection_fraction: share of the training part that is set aside for choices; 0 for
-            none.
+        selection_fraction: share of the training part that is set aside for choices, of
+            which no more than ``MOST_SELECTED`` characters are taken; 0 for none.
 
     Raises:
         CorpusError: an unknown way to split, a share out of bounds or a text too short.
@@ -245,6 +246,7 @@ def split_text(
     size = len(text)
     if size < MIN_CHARACTERS:
         raise CorpusError(f"{size:,} characters are too few to split: {MIN_CHARACTERS} at least")
+    selection_fraction = min(selection_fraction, MOST_SELECTED / (size * (1.0 - fraction)))
     if how == "tail":
         cut = int(size * (1.0 - fraction))
         training, selection = _stretches(0, cut, selection_fraction, blocks)

@@ -14,11 +14,15 @@ from itertools import pairwise
 import numpy as np
 
 from simpleml.training.learner import Learner
+from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array, zero_state
 
 OVERLAP = 512
 """Symbols that a part of the sweep reads before its own, to arrive there with nearly the state that
 the whole sweep would have."""
+
+SHORTEST = 64
+"""Symbols of a part: all rows of a batch cost as much as one, so a short text is cut as well."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def stateful_losses(
     ``OVERLAP`` symbols early (or at its piece's start).
     """
     total = sum(max(0, len(piece) - 1) for piece in pieces)
-    longest = max(OVERLAP, math.ceil(total / rows))
+    longest = max(SHORTEST, math.ceil(total / rows))
     chunks = math.ceil((longest + OVERLAP) / steps)
     none = learner.shape.vocabulary  # "no symbol"
     padding = np.full((chunks + 1) * steps, none, np.int32)
@@ -121,6 +125,13 @@ def evaluate_windows(
         losses.append(window_losses(learner, piece, length, positions, rows=256))
     joined = np.concatenate(losses)
     return Evaluation(float(joined.mean(dtype=np.float64)), len(joined))
+
+
+def evaluate(learner: Learner, pieces: Sequence[Array], options: TrainingOptions) -> Evaluation:
+    """Mean loss in the mode of the recipe."""
+    if options.recipe == "stateful":
+        return evaluate_stateful(learner, pieces, steps=options.steps)
+    return evaluate_windows(learner, pieces, options.seq_maxlen)
 
 
 def evaluate_both(

@@ -23,6 +23,7 @@ import numpy as np
 
 from simpleml.training import recurrent
 from simpleml.training.optimizer import Groups, OptimizerOptions, StepNumbers, step_numbers
+from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array, Lstm, Masks, NetworkShape, State, Tensor
 
 
@@ -149,6 +150,24 @@ class Backend(Protocol):
 
     def best_precision(self) -> str:
         """The computing dtype that this machine is fastest with: "float32" or "bfloat16"."""
+
+
+def learner_options(options: TrainingOptions, backend: Backend) -> LearnerOptions:
+    """What the options of a training mean for its learner on a backend."""
+    precision = options.precision
+    if precision == "auto":
+        precision = backend.best_precision()
+    windows = options.recipe == "windows"
+    return LearnerOptions(
+        precision=precision,
+        shards=backend.default_shards(),
+        last_step_only=windows,
+        optimizer=OptimizerOptions(
+            beta2=0.999 if windows else 0.99,
+            weight_decay=0.0 if windows else options.weight_decay or 0.0,
+            clip_norm=5.0 if windows else 1.0,
+        ),
+    )
 
 
 class DeviceLearner(ABC):

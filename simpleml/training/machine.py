@@ -13,11 +13,17 @@ class Speed:
     """What a few real training steps took on this machine."""
 
     characters_per_second: float
+    update_seconds: float
     epoch_seconds: float  # of training alone
     epochs: int  # of a run with these options
     peak_memory: int  # bytes, of the whole process
     parameters: int
     machine: str  # processor, backend and precision, in words
+
+    @property
+    def updates(self) -> int:
+        """Of the whole run, as its epochs have them."""
+        return round(self.epochs * self.epoch_seconds / self.update_seconds)
 
 
 def has_bfloat16(on_gpu: bool) -> bool:

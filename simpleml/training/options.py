@@ -33,7 +33,7 @@ class TrainingOptions:
     batch_size: int | None = None
     learning_rate: float | None = None
     weight_decay: float | None = None
-    reset: float = 0.05  # share of rows that begin a chunk from the zero state
+    reset: float = 0.05  # state-reset probability: rows that begin a chunk from the zero state
     begin_from: str = AUTO  # a base's name or folder, "auto" or "nothing"
     base_share: float | None = None  # of the base's weights in what is kept
     level: str = "char"
@@ -44,6 +44,7 @@ class TrainingOptions:
     validation_fraction: float = 0.1
     patience: int = 8  # epochs without a better selection score
     max_minutes: float | None = None
+    judge_every: int | None = None  # characters; None: see judging.JudgingPlan
     sample_every: int = 5  # epochs; 0 for never
     sample_seed: str | None = None  # None: the beginning of the held-out text
     random_state: int = 1
@@ -70,6 +71,7 @@ class TrainingOptions:
         _within("--max-words", self.max_words, 10, 200_000)
         _within("--patience", self.patience, 1, 100_000)
         _within("--max-minutes", self.max_minutes, 0.01, 100_000)
+        _within("--judge-every", self.judge_every, 1, 10**12)
         _within("--sample-every", self.sample_every, 0, 100_000)
         _within("--random-state", self.random_state, 0, 2**63 - 1)
         for name, value, choices in (
@@ -87,7 +89,7 @@ class TrainingOptions:
 
 
 MAY_CHANGE = frozenset(
-    {"patience", "max_minutes", "sample_every", "sample_seed", "epochs", "precision"}
+    {"patience", "max_minutes", "judge_every", "sample_every", "sample_seed", "epochs", "precision"}
 )
 """What ``--resume`` may be given anew; everything else must be as it was."""
 

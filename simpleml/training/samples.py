@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simpleml.errors import SimpleMLError
+from simpleml.training.material import Material
 from simpleml.training.recurrent import Array, NetworkShape, numpy_step, zero_state
+
+SAMPLE_LENGTH = 200  # symbols
 
 
 def sample(
@@ -38,3 +42,28 @@ def sample(
         written.append(int(random.choice(len(weights), p=weights / weights.sum())))
         scores = numpy_step(parameters, shape, np.array(written[-1:]), state)[0]
     return written
+
+
+def sample_text(
+    parameters: Sequence[Array],
+    shape: NetworkShape,
+    material: Material,
+    seed_text: str,
+    temperature: float,
+) -> str:
+    """What a network writes after ``seed_text``, always drawn with the same numbers."""
+    vocabulary = material.vocabulary
+    try:
+        seed = vocabulary.encode(seed_text, "nearest").indices or [0]
+    except SimpleMLError:
+        seed = [0]
+    indices = sample(
+        parameters,
+        shape,
+        seed,
+        SAMPLE_LENGTH,
+        temperature,
+        np.random.default_rng(0),
+        never=vocabulary.unknown_index,
+    )
+    return vocabulary.join(vocabulary.symbols[index] for index in indices)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array
 
 
@@ -22,6 +23,7 @@ class Chunks(Protocol):
     rows: int
     steps: int
     count: int
+    targets: int  # symbols predicted in one
 
     def begin(self, random: np.random.Generator) -> None:
         """Draw what differs from epoch to epoch."""
@@ -48,7 +50,8 @@ class StreamChunks:
         length = len(self.text)
         self.rows = max(1, min(self.rows, length // (2 * self.steps)))
         self.steps = max(1, min(self.steps, length // (2 * self.rows)))
-        self.count = max(1, length // (self.rows * self.steps))
+        self.targets = self.rows * self.steps
+        self.count = max(1, length // self.targets)
 
     def begin(self, random: np.random.Generator) -> None:
         self.start = int(random.integers(len(self.text)))
@@ -75,6 +78,7 @@ class WindowChunks:
         self.starts = np.arange(0, len(self.text) - self.steps, self.stride)
         self.rows = max(1, min(self.rows, len(self.starts)))
         self.count = len(self.starts) // self.rows
+        self.targets = self.rows
         self.order = np.arange(len(self.starts))
 
     def begin(self, random: np.random.Generator) -> None:
@@ -84,3 +88,16 @@ class WindowChunks:
         picked = self.starts[self.order[number * self.rows : (number + 1) * self.rows]]
         block = self.text[picked[None, :] + np.arange(self.steps + 1)[:, None]]  # (T+1, B)
         return block[:-1], block[-1:]
+
+
+def make_chunks(text: Array, options: TrainingOptions) -> Chunks:
+    """The chunks of the recipe.
+
+    Args:
+        text: (N,) int32.
+        options: with the batch size settled.
+    """
+    assert options.batch_size is not None
+    if options.recipe == "windows":
+        return WindowChunks(text, options.batch_size, options.seq_maxlen, options.redun_step)
+    return StreamChunks(text, options.batch_size, options.steps)

@@ -1,9 +1,9 @@
 """The training loop: from a text to ML/<name>/, and on again after an interruption.
 
-``Trainer`` reads the text, holds out its parts, runs the epochs on whichever backend Keras has,
-judges each epoch on the selection slice, exports the best one at once, saves a point to resume
-from, and reports the held-out figures once, at the end. It must not import TFLearn (which switches
-TensorFlow to its first version's behaviour) nor know of HTTP.
+``Trainer`` reads the text, holds out its parts, makes the updates on whichever backend Keras has,
+judges the network now and then on the selection slice, exports the best one at once, saves a point
+to resume from, and reports the held-out figures once, at the end. It must not import TFLearn (which
+switches TensorFlow to its first version's behaviour) nor know of HTTP.
 
 Try it::
 
@@ -15,78 +15,45 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, SupportsFloat
 
 import numpy as np
 
-from simpleml.errors import SimpleMLError, TrainingError
+from simpleml.errors import TrainingError
 from simpleml.models.artifact import find_artifact, read_artifact
-from simpleml.models.card import Card, check_name
-from simpleml.training import backends, machine, recurrent, schedule, state
-from simpleml.training.evaluation import (
-    Evaluation,
-    evaluate_both,
-    evaluate_stateful,
-    evaluate_windows,
-)
-from simpleml.training.export import export, prepare
-from simpleml.training.fine_tuning import beginning, mixed, tuning
-from simpleml.training.learner import Learner, LearnerOptions, LearnerState
+from simpleml.training import backends, recurrent, schedule, state
+from simpleml.training.begun import Begun, begin, settled
+from simpleml.training.evaluation import Evaluation, evaluate, evaluate_both
+from simpleml.training.export import prepare
+from simpleml.training.fine_tuning import mixed
+from simpleml.training.judging import JudgingPlan
+from simpleml.training.learner import Learner, LearnerState, learner_options
+from simpleml.training.masks import draw_masks
 from simpleml.training.material import read_material
-from simpleml.training.optimizer import OptimizerOptions
-from simpleml.training.options import NOTHING, TrainingOptions, lengthened, resumed
-from simpleml.training.progress import CSV_NAME, EpochRecord, Progress, duration, read_history
-from simpleml.training.recurrent import Array, Masks, NetworkShape
-from simpleml.training.samples import sample
+from simpleml.training.model_writer import ModelWriter
+from simpleml.training.options import TrainingOptions, lengthened, resumed
+from simpleml.training.preconditions import check_disk, checked_name, refuse_to_harm
+from simpleml.training.progress import Judgement, Progress, duration
+from simpleml.training.progress.events import EVENTS_FILE
+from simpleml.training.progress.judgements import recorded
+from simpleml.training.recurrent import Array, NetworkShape
+from simpleml.training.run_state import RunState, TrainingResult, count
+from simpleml.training.samples import sample_text
 from simpleml.training.stopping import InterruptedTrainingError, StopRequest, stop_request
-from simpleml.training.streams import Chunks, StreamChunks, WindowChunks
+from simpleml.training.streams import make_chunks
 from simpleml.training.tflearn_meta import GraphSizes
 
 __all__ = ["InterruptedTrainingError", "Trainer", "TrainingOptions", "TrainingResult"]
 
-SAVE_EVERY = 60.0  # seconds between saved points inside an epoch
+SAVE_EVERY = 60.0  # seconds between saved points, at most
 REPLAN_EVERY = 15.0  # seconds between new guesses of what --max-minutes leaves room for
-WINDOWS_MARGIN = 0.02  # nats by which windows must be better to become the card's mode
 STATE_FILE = Path("training") / "state.npz"
-SAMPLE_LENGTH = 200
+OVER = 1.0 - 1e-9  # progress at which the schedule is done
 PATIENT_UNTIL = 0.5
-"""Progress before which a worse epoch does not count: with the learning rate still high and dropout
-still rising the score wavers, and gains most when the rate falls."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a run ended: on held-out text, nats per symbol in both modes, and where the model is."""
-
-    folder: Path
-    epochs: int
-    best_epoch: int
-    selection_nats: float
-    stateful: Evaluation
-    window: Evaluation
-    bits_per_character: float
-    seconds: float
-    reason: str
-
-
-@dataclass
-class _Run:
-    """What changes while it runs and is kept in a saved point."""
-
-    epoch: int = 0  # epochs done
-    chunk: int = 0  # chunks done of the one at work
-    progress: float = 0.0  # 0 to 1, the position on the learning rate's cosine
-    seconds: float = 0.0
-    loss_sum: float = 0.0
-    best: float = math.inf
-    best_epoch: int = 0
-    worse: int = 0  # epochs since the best one, those of the schedule's first half not counted
-    epoch_seconds: float = 0.0  # of training in the epoch at work
+"""Progress before which a worse judgement does not count: with the learning rate still high and
+dropout still rising the score wavers, and gains most when the rate falls."""
 
 
 class Trainer:
@@ -100,7 +67,7 @@ class Trainer:
             ``given`` counts.
         given: options that were named explicitly, by their field names (for ``resume``).
         resume: go on from the last saved point.
-        overwrite: replace an existing model, at the first epoch's end.
+        overwrite: replace an existing model, at the first judgement.
         encoding: of the text file, if it is plain text in one; else found out.
         source: where the text comes from, for the card.
         licence: of the text, for the card.
@@ -131,11 +98,12 @@ class Trainer:
         command: str | None = None,
         about: dict[str, Any] | None = None,
     ) -> None:
-        self.name = _checked_name(name)
+        self.name = checked_name(name)
         self.models_dir = Path(models_dir)
         self.folder = self.models_dir / name
         self._state_path = self.folder / STATE_FILE
-        self._refuse_to_harm(resume, overwrite)
+        if not (resume or overwrite):
+            refuse_to_harm(self.models_dir, name, self._state_path)
         point = state.load_point(self._state_path) if resume else None
         if point is not None:
             self.options = resumed(point.facts["options"], given or {})
@@ -148,88 +116,50 @@ class Trainer:
                 f"{point.facts['text_sha256'][:12]}…, {text} has "
                 f"{material.corpus['sha256'][:12]}…)"
             )
-        self._training = material.training
-        self._start: list[Array] = point.start if point is not None else []
-        self._begun: dict[str, Any] = point.facts.get("begun", {}) if point is not None else {}
-        self._characters = material.corpus["characters"]
-        self._notes = list(material.notes)
-        self._about = dict(about or {})
-        if point is None:
-            self._begin(given or {})
-        self.options = _settled(self.options, len(self._training), bool(self._start))
+        if point is not None:
+            begun = Begun(self.options, [], point.start, point.facts.get("begun", {}))
+        else:
+            begun = begin(material, self.options, given or {}, self.models_dir, name)
+        self._start = begun.start
+        self._notes = [*material.notes, *begun.notes]
+        self.options = settled(begun.options, len(material.training), bool(self._start))
         self.shape = NetworkShape(len(material.vocabulary), self.options.units, self.options.layers)
-        self._check_disk()
-        self._chunks = self._make_chunks()
+        check_disk(self.folder, self.shape)
+        self._chunks = make_chunks(material.training, self.options)
         self._point = point
-        self._run = _Run(**point.facts["run"]) if point is not None else _Run()
+        self._run = RunState.of(point.facts["run"]) if point is not None else RunState()
         self._random = np.random.default_rng(self.options.random_state)
         self._epoch_random = self._random.bit_generator.state
         self._pace = self._make_pace(
             longer=point is not None and lengthened(point.facts["options"], given or {})
         )
+        self._plan = JudgingPlan(
+            self._chunks.count, material.characters["training"], self.options.judge_every
+        )
+        self._judge_cost = 0.0  # seconds that the last judgement took
         self._began = time.perf_counter()
+        self._saved = self._planned = 0.0  # seconds of training at the last saved point, plan
         self._stop = StopRequest()
         self._learner: Learner
         self._progress = progress or Progress(
-            folder=self.folder, tensorboard=tensorboard, status=status
+            folder=self.folder,
+            events=self.folder / EVENTS_FILE,
+            tensorboard=tensorboard,
+            status=status,
         )
-        self._command = command
+        about = {**({"language": begun.language} if begun.language else {}), **(about or {})}
+        self._writer = ModelWriter(
+            self.models_dir,
+            name,
+            material,
+            self.shape,
+            self.options,
+            command,
+            about,
+            begun.card,
+        )
 
     # --- before the first step ---
-
-    def _refuse_to_harm(self, resume: bool, overwrite: bool) -> None:
-        if resume or overwrite:
-            return
-        try:
-            there = find_artifact(self.models_dir, self.name) is not None
-        except SimpleMLError:
-            there = True
-        if there or self._state_path.exists():
-            what = "a model" if there else "an unfinished training"
-            raise TrainingError(
-                f"{self.folder} already holds {what}: go on with it by --resume, replace it with "
-                "--overwrite, or choose another --name"
-            )
-
-    def _begin(self, given: dict[str, Any]) -> None:
-        """Choose a base or nothing; a base's sizes and what is right for tuning are taken over."""
-        found = beginning(self.material, self.options, given, self.models_dir, self.name)
-        self._notes.append(f"begins {found.why}")
-        self.options = dataclasses.replace(
-            self.options, begin_from=NOTHING if found.base is None else found.base.name
-        )
-        if found.base is None:
-            return
-        layers, units = found.base.shape
-        for name, value in (("layers", layers), ("units", units)):
-            if given.get(name, value) != value:
-                self._notes.append(
-                    f"--{name} {given[name]} is not used: {found.base.name} has {value}"
-                )
-        self.options = dataclasses.replace(self.options, layers=layers, units=units)
-        self._start = found.base.parameters(self.material.vocabulary)
-        self._begun = found.base.described()
-        self._about.setdefault("language", found.base.artifact.card.language)
-
-    def _check_disk(self) -> None:
-        existing = next(p for p in [self.folder, *self.folder.absolute().parents] if p.exists())
-        numbers = 4 * self.shape.parameter_count()  # bytes of the parameters in float32
-        need = 2 * 4 * numbers + 2 * 3 * numbers  # twice the saved point, twice the checkpoint
-        free = shutil.disk_usage(existing).free
-        if free < need:
-            raise TrainingError(
-                f"{existing} has {free / 1e6:,.0f} MB free; a network of this size needs "
-                f"{need / 1e6:,.0f} MB while it trains"
-            )
-
-    def _make_chunks(self) -> Chunks:
-        options = self.options
-        assert options.batch_size is not None
-        if options.recipe == "windows":
-            return WindowChunks(
-                self._training, options.batch_size, options.seq_maxlen, options.redun_step
-            )
-        return StreamChunks(self._training, options.batch_size, options.steps)
 
     def _make_pace(self, longer: bool) -> schedule.Pace:
         """The plan of updates; ``longer`` when a resumed run got another end than it had."""
@@ -243,21 +173,6 @@ class Trainer:
     def _make_learner(self) -> Learner:
         backend = backends.current()
         backend.prepare()
-        options = self.options
-        precision = options.precision
-        if precision == "auto":
-            precision = backend.best_precision()
-        windows = options.recipe == "windows"
-        learner_options = LearnerOptions(
-            precision=precision,
-            shards=backend.default_shards(),
-            last_step_only=windows,
-            optimizer=OptimizerOptions(
-                beta2=0.999 if windows else 0.99,
-                weight_decay=0.0 if windows else options.weight_decay or 0.0,
-                clip_norm=5.0 if windows else 1.0,
-            ),
-        )
         if self._point is not None:
             start = self._point.learner
             generators = self._point.facts["random"]
@@ -272,7 +187,7 @@ class Trainer:
             )
             self._begin_epoch()
         self._point = None
-        return backend.Learner(self.shape, learner_options, start)
+        return backend.Learner(self.shape, learner_options(self.options, backend), start)
 
     # --- the run ---
 
@@ -285,72 +200,102 @@ class Trainer:
             TrainingError: the disk is full, or the loss is no longer a number.
         """
         with stop_request() as self._stop, self._progress:
+            if self._point is None:  # with --overwrite, another run's
+                self._state_path.unlink(missing_ok=True)
+                (self.folder / EVENTS_FILE).unlink(missing_ok=True)
             for line in self.material.shown:
                 self._progress.note(line)
             for note in self._notes:
                 self._progress.note(note)
-            if self._point is None:
-                self._state_path.unlink(missing_ok=True)  # another run's, with --overwrite
-            prepare(GraphSizes(*self._sizes()))  # TFLearn begins to build the graph beside us
+            shape = self.shape  # TFLearn begins to build the graph beside us:
+            prepare(
+                GraphSizes(shape.layers, shape.units, shape.vocabulary, self.options.seq_maxlen)
+            )
+            history = recorded(self.folder) if self._point is not None else []
             self._learner = self._make_learner()
-            history = read_history(self.folder / CSV_NAME) if self._run.epoch else []
+            done, seconds = self._updates_done(), self._run.seconds
             self._progress.start(
                 self._pace.updates,
-                step=self._updates_done(),
-                history=[record for record in history if record.epoch <= self._run.epoch],
-                max_seconds=self._pace.seconds and self._pace.seconds - self._run.seconds,
+                step=done,
+                characters=done * self._chunks.targets,
+                seconds=seconds,
+                history=[one for one in history if one.step <= self._learner.updates],
+                max_seconds=self._pace.seconds and self._pace.seconds - seconds,
             )
-            self._began = time.perf_counter() - self._run.seconds
+            self._began = time.perf_counter() - seconds
+            self._saved = self._planned = seconds
             if self._start and not math.isfinite(self._run.best):
-                self._run.best = self._judge()[0].nats  # of the base as it is: what is to be beaten
-                self._begun["selection_nats"] = round(self._run.best, 4)
-            return self._finish(self._train())
+                self._run.best = self._measure()[0].nats  # of the base as it is: to be beaten
+                self._writer.begun["selection_nats"] = round(self._run.best, 4)
+            try:
+                return self._finish(self._train())
+            except InterruptedTrainingError as stop:
+                self._progress.end("stopped", stop.message)
+                raise
 
     def export_only(self) -> Path:
         """Write the model from the last saved point's averaged weights, training nothing."""
         if self._point is None:
             raise TrainingError("--export-only writes a model from a saved point: add --resume")
+        backends.current()
         nats = self._run.best if math.isfinite(self._run.best) else None
-        self._export(self._kept(self._point.learner.groups.average), nats)
+        self._writer.write_unfinished(
+            self._kept(self._point.learner.groups.average), self._run, nats
+        )
         return self.folder
 
     def _train(self) -> str:
-        """Epochs until the schedule, the patience or the time is at its end; says which."""
+        """Updates and judgements until schedule, patience or time is at its end; says which."""
         run, options = self._run, self.options
-        while run.progress < 1.0 - 1e-9:
-            self._train_epoch()
-            self._end_epoch()
-            if run.worse >= options.patience:
+        while run.progress < OVER:
+            self._train_until_due()
+            if run.progress >= OVER or self._judgement_due():
+                self._judge()
+            elif run.chunk == self._chunks.count:
+                self._next_epoch()
+            if self._stop.number is not None:
+                self._save()
+                self._give_way()
+            if run.impatient(options.patience):
                 return f"no better epoch for {options.patience} epochs"
         if self._updates_done() < self._pace.updates:
             return f"the {options.max_minutes:g} minutes are over"
         return "all epochs are done"
 
-    def _train_epoch(self) -> None:
-        """Run the chunks left in this epoch, as far as the schedule goes."""
+    def _judgement_due(self) -> bool:
+        run = self._run
+        return self._plan.due(run.epoch, run.chunk) and self._plan.affordable(
+            self._epochs_done(), run.training_seconds, self._judge_cost
+        )
+
+    def _train_until_due(self) -> None:
+        """Make updates until a judgement may be due, the epoch or the schedule is at its end, or a
+        signal came."""
         run, chunks = self._run, self._chunks
-        targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
         every = backends.current().READ_EVERY
         pending: list[SupportsFloat] = []
-        saved = planned = self._elapsed()
-        began = saved - run.epoch_seconds
         advance = self._pace.advance(run.progress, self._updates_done())
-        while run.chunk < chunks.count and run.progress < 1.0 - 1e-9:
+        last = self._elapsed()
+        while run.progress < OVER:
             pending.append(self._update())
             run.chunk += 1
             run.progress = min(1.0, run.progress + advance)
             loss = self._settle(pending) if len(pending) >= every else None
-            self._progress.step(targets, loss, run.progress)
+            self._progress.step(self._chunks.targets, loss, run.progress)
             run.seconds = now = self._elapsed()
-            run.epoch_seconds = now - began
+            run.training_seconds += now - last
+            last = now
             self._pace.update_ended(now)
-            if self._pace.seconds and (now - planned > REPLAN_EVERY or self._pace.timed == 10):
-                planned, advance = now, self._pace.advance(run.progress, self._updates_done())
-            if self._stop.number is not None or now - saved > SAVE_EVERY:
+            due = now - self._planned > REPLAN_EVERY or self._pace.timed == 10
+            if self._pace.seconds and due:
+                self._planned, advance = now, self._pace.advance(run.progress, self._updates_done())
+            if run.chunk == chunks.count or self._plan.due(run.epoch, run.chunk):
+                break
+            if self._stop.number is not None:
+                break
+            if now - self._saved > SAVE_EVERY and run.progress < OVER:
                 self._settle(pending)
                 self._save()
-                self._give_way()
-                saved = self._elapsed()
         self._settle(pending)
 
     def _update(self) -> SupportsFloat:
@@ -360,7 +305,7 @@ class Trainer:
         horizon = 1.0 if windows else min(300.0, 0.05 * self._pace.updates)
         return self._learner.train(
             *self._chunks.chunk(self._run.chunk),
-            *self._masks(),
+            *draw_masks(self.options, self.shape, self._chunks, self._random),
             self._learning_rate(),
             schedule.average_decay(updates, horizon),
         )
@@ -375,41 +320,65 @@ class Trainer:
         )
         return plan.rate(self._run.progress, self._learner.updates)
 
-    def _end_epoch(self) -> None:
-        """Judge the epoch on the selection slice, export it if it is the best, save a point."""
-        run, learner, chunks = self._run, self._learner, self._chunks
-        targets = chunks.rows * (1 if self.options.recipe == "windows" else chunks.steps)
-        selection, judged = self._judge()
-        run.epoch += 1
-        best = selection.nats < run.best
-        if best:
-            run.best, run.best_epoch, run.worse = selection.nats, run.epoch, 0
-        elif run.progress >= PATIENT_UNTIL or self.options.recipe == "windows":
-            run.worse += 1
-        record = EpochRecord(
-            epoch=run.epoch,
+    def _judge(self) -> None:
+        """Measure the selection slice, export the network if it is the best, save a point."""
+        run, learner = self._run, self._learner
+        began, epochs = self._elapsed(), self._epochs_done()
+        learning_rate = self._learning_rate()
+        rate = run.losses * self._chunks.targets / max(1e-9, run.training_seconds)
+        loss = run.loss_sum / max(1, run.losses)
+        selection, judged = self._measure()
+        counts = run.progress >= PATIENT_UNTIL or self.options.recipe == "windows"
+        best = run.note_judgement(selection.nats, epochs, counts)
+        judgement = Judgement(
+            epoch=epochs,
             step=learner.updates,
             seconds=run.seconds,
-            characters_per_second=run.chunk * targets / max(1e-9, run.epoch_seconds),
-            learning_rate=self._learning_rate(),
-            loss=run.loss_sum / max(1, run.chunk),
+            characters_per_second=rate,
+            learning_rate=learning_rate,
+            loss=loss,
             selection_nats=selection.nats,
             validation_nats=None,  # the held-out part is measured once, at the end
             validation_bits=self.material.bits_per_character(selection.nats, "selection"),
             best=best,
         )
-        run.chunk, run.loss_sum, run.epoch_seconds = 0, 0.0, 0.0
-        self._begin_epoch()
-        learner.reset()
+        if run.chunk == self._chunks.count:
+            self._next_epoch()
         if best:
-            self._export(judged, selection.nats)
-        # In this order, so that a kill between two of them costs the epoch, not its line.
-        self._progress.epoch_ended(record)
+            self._writer.write_unfinished(judged, run, selection.nats)
+        # In this order, so that a kill between two of them costs the judgement, not its line.
+        self._progress.judged(judgement)
+        every = self.options.sample_every
+        samples = bool(every) and int(epochs / every) > int(run.sampled / every)
+        if samples:
+            run.sampled = epochs
         run.seconds = self._elapsed()
         self._save()
-        if self.options.sample_every and run.epoch % self.options.sample_every == 0:
+        self._judge_cost = self._elapsed() - began
+        if samples:
             self._show_samples()
-        self._give_way()
+
+    def _measure(self) -> tuple[Evaluation, list[Array]]:
+        """The selection slice in the recipe's own mode, and the weights that were judged."""
+        average = self._learner.parameters()
+        judged = self._kept(average)
+        self._learner.set_average(judged)
+        found = evaluate(self._learner, self.material.selection, self.options)
+        self._learner.set_average(average)
+        return found, judged
+
+    def _kept(self, average: list[Array]) -> list[Array]:
+        """What is judged and exported: the averaged weights, mixed with the base's if any."""
+        if not self._start:
+            return average
+        assert self.options.base_share is not None
+        return mixed(self._start, average, self.options.base_share)
+
+    def _next_epoch(self) -> None:
+        """Go on with the next epoch, from its first chunk and the zero state."""
+        self._run.epoch, self._run.chunk = self._run.epoch + 1, 0
+        self._begin_epoch()
+        self._learner.reset()
 
     def _begin_epoch(self) -> None:
         self._epoch_random = self._random.bit_generator.state
@@ -418,7 +387,7 @@ class Trainer:
     def _finish(self, reason: str) -> TrainingResult:
         """Measure the best epoch, as it was exported, on the held-out text: once."""
         if self._start and not self._run.best_epoch:  # the text made nothing better
-            self._export(self._start, self._run.best)
+            self._writer.write_unfinished(self._start, self._run, self._run.best)
         paths = find_artifact(self.models_dir, self.name)
         if paths is None:
             raise TrainingError(f"{self.folder} has lost its model: train again with --overwrite")
@@ -432,37 +401,27 @@ class Trainer:
             np.random.default_rng(0),
             steps=self.options.steps,
         )
-        bits = self.material.bits_per_character(1.0, "validation")
-        prefer_windows = window.nats < stateful.nats - WINDOWS_MARGIN
-        chosen = window if prefer_windows else stateful
+        chosen = self._writer.write_measured(parameters, self._run, stateful, window, reason)
         seconds = self._elapsed()
-
-        def figures(found: Evaluation) -> dict[str, Any]:
-            return {
-                "nats": round(found.nats, 4),
-                "bits_per_character": round(found.nats * bits, 4),
-                "symbols": found.symbols,
-            }
-
-        metrics = {
-            **figures(chosen),
-            "held_out": self.material.held_out,
-            "stateful": figures(stateful),
-            "window": figures(window),
-            "selection_nats": round(self._run.best, 4),
-        }
-        card = self._card(metrics, stateful=not prefer_windows, reason=reason)
-        self._write(parameters, card)
         result = TrainingResult(
             folder=self.folder,
-            epochs=self._run.epoch,
-            best_epoch=self._run.best_epoch,
+            epochs=count(max(self._run.judged, self._run.epoch)),
+            best_epoch=count(self._run.best_epoch),
             selection_nats=self._run.best,
             stateful=stateful,
             window=window,
-            bits_per_character=chosen.nats * bits,
+            bits_per_character=self.material.bits_per_character(chosen.nats, "validation"),
             seconds=seconds,
             reason=reason,
+        )
+        self._progress.end(
+            "done",
+            reason,
+            epochs=result.epochs,
+            best_epoch=result.best_epoch,
+            stateful_nats=stateful.nats,
+            window_nats=window.nats,
+            bits_per_character=result.bits_per_character,
         )
         self._progress.note(
             f"done: {reason}. Best epoch {result.best_epoch} of {result.epochs}, in "
@@ -474,73 +433,26 @@ class Trainer:
 
     # --- parts of a step ---
 
-    def _masks(self) -> tuple[Array, Masks]:
-        """For a chunk: which rows keep their state, (B, 1) float32, and what is dropped."""
-        options, random, chunks = self.options, self._random, self._chunks
-        assert options.dropout is not None and options.weight_drop is not None
-        reset = 1.0 if options.recipe == "windows" else options.reset
-        keep = (random.random((chunks.rows, 1)) >= reset).astype(np.float32)
-        layers, units = self.shape.layers, self.shape.units
-        outputs, output_scale = _drop(
-            options.dropout, (layers, chunks.steps, chunks.rows, units), random
-        )
-        weights, weight_scale = _drop(options.weight_drop, (layers, units, 4 * units), random)
-        return keep, Masks(outputs, weights, output_scale, weight_scale)
-
     def _settle(self, pending: list[SupportsFloat]) -> float | None:
-        """Read the losses that are still on the device into the epoch's sum."""
+        """Read the losses that are still on the device into the sum since the last judgement."""
         if not pending:
             return None
         values = [float(value) for value in pending]
         pending.clear()
         self._run.loss_sum += sum(values)
+        self._run.losses += len(values)
         if not math.isfinite(values[-1]):
             raise TrainingError(
                 "the loss is no longer a number: try a smaller --learning-rate, or --precision "
-                "float32; the best epoch so far stands"
+                "float32; the best model so far stands"
             )
         return values[-1]
 
-    def _judge(self) -> tuple[Evaluation, list[Array]]:
-        """The selection slice in the recipe's own mode, and the weights that were judged."""
-        options, pieces, learner = self.options, self.material.selection, self._learner
-        average = learner.parameters()
-        judged = self._kept(average)
-        learner.set_average(judged)
-        if options.recipe == "stateful":
-            found = evaluate_stateful(learner, pieces, steps=options.steps)
-        else:
-            found = evaluate_windows(learner, pieces, options.seq_maxlen)
-        learner.set_average(average)
-        return found, judged
-
-    def _kept(self, average: list[Array]) -> list[Array]:
-        """What is judged and exported: the averaged weights, mixed with the base's if any."""
-        if not self._start:
-            return average
-        assert self.options.base_share is not None
-        return mixed(self._start, average, self.options.base_share)
-
     def _show_samples(self) -> None:
         seed_text = self.options.sample_seed or self.material.validation_text[:100]
-        try:
-            seed = self.material.vocabulary.encode(seed_text, "nearest").indices or [0]
-        except SimpleMLError:
-            seed = [0]
         parameters = self._learner.parameters()
         for temperature in (0.5, 1.0):
-            indices = sample(
-                parameters,
-                self.shape,
-                seed,
-                SAMPLE_LENGTH,
-                temperature,
-                np.random.default_rng(0),
-                never=self.material.vocabulary.unknown_index,
-            )
-            text = self.material.vocabulary.join(
-                self.material.vocabulary.symbols[index] for index in indices
-            )
+            text = sample_text(parameters, self.shape, self.material, seed_text, temperature)
             self._progress.sample(temperature, text)
 
     def _elapsed(self) -> float:
@@ -550,76 +462,27 @@ class Trainer:
     def _updates_done(self) -> int:
         return self._run.epoch * self._chunks.count + self._run.chunk
 
-    def _sizes(self) -> tuple[int, int, int, int]:
-        shape = self.shape
-        return shape.layers, shape.units, shape.vocabulary, self.options.seq_maxlen
-
-    # --- files ---
-
-    def _export(self, parameters: Sequence[Array], selection_nats: float | None) -> None:
-        metrics: dict[str, Any] = {"held_out": self.material.held_out}
-        if selection_nats is not None:
-            metrics["selection_nats"] = round(selection_nats, 4)
-        metrics["note"] = "still training: measured on a slice of the training part"
-        self._write(parameters, self._card(metrics, stateful=self.options.recipe == "stateful"))
-
-    def _write(self, parameters: Sequence[Array], card: Card) -> None:
-        weights = recurrent.to_network_weights(parameters, self.shape)
-        if self._about.get("base"):
-            weights = weights.rounded()  # half the bytes when packed, for 0.0001 nats
-        card = dataclasses.replace(card, weights_sha256=weights.sha256())
-        export(self.models_dir, self.name, weights, self.material.vocabulary, card)
-
-    def _card(self, metrics: dict[str, Any], stateful: bool, reason: str | None = None) -> Card:
-        import keras
-
-        training = {
-            "options": self.options.as_dict(),
-            "epochs": self._run.epoch,
-            "best_epoch": self._run.best_epoch,
-            "seconds": round(self._run.seconds, 1),
-            "machine": machine.describe(),
-            "backend": f"keras {keras.__version__} on {keras.backend.backend()}",
-        }
-        if self._command:
-            training["command"] = self._command
-        if self._begun:
-            training["begun_from"] = self._begun
-        if reason:
-            training["ended"] = reason
-        return Card(
-            layers=self.shape.layers,
-            units=self.shape.units,
-            vocabulary_size=len(self.material.vocabulary),
-            seq_maxlen=self.options.seq_maxlen,
-            level=self.options.level,
-            stateful=stateful,
-            lower=self.options.lower,
-            unknown_symbol=self.material.vocabulary.unknown_symbol,
-            **self._about,
-            metrics=metrics,
-            corpus=self.material.corpus,
-            training=training,
-        )
+    def _epochs_done(self) -> float:
+        return self._run.epoch + self._run.chunk / self._chunks.count
 
     def _save(self) -> None:
         facts = {
             "text_sha256": self.material.corpus["sha256"],
             "options": self.options.as_dict(),
             "run": dataclasses.asdict(self._run),
-            "begun": self._begun,
+            "begun": self._writer.begun,
             "random": {"epoch": self._epoch_random, "now": self._random.bit_generator.state},
         }
-        state.save_point(
-            self._state_path, state.SavedPoint(self._learner.state(), facts, self._start)
-        )
+        point = state.SavedPoint(self._learner.state(), facts, self._start)
+        state.save_point(self._state_path, point)
+        self._saved = self._elapsed()
 
     def _give_way(self) -> None:
         """End the run if a signal asked for it; what there is to save has just been saved."""
         if self._stop.number is None:
             return
         model = (
-            f"the model of epoch {self._run.best_epoch} is in {self.folder}"
+            f"the model of epoch {count(self._run.best_epoch)} is in {self.folder}"
             if self._run.best_epoch
             else "no epoch had ended yet, so there is no new model"
         )
@@ -628,40 +491,3 @@ class Trainer:
             "--resume",
             self._stop.number,
         )
-
-
-def _drop(
-    share: float, size: tuple[int, ...], random: np.random.Generator
-) -> tuple[Array | None, float]:
-    """(what is kept, bool; its scale) for dropout of ``share``, to the nearest 1/256."""
-    threshold = round(share * 256)
-    if not threshold:
-        return None, 1.0
-    kept = random.integers(0, 256, size, np.uint8) >= threshold  # bytes are drawn fastest
-    return kept, 256.0 / (256.0 - threshold)
-
-
-def _checked_name(name: str) -> str:
-    try:
-        return check_name(name)
-    except SimpleMLError as error:
-        raise TrainingError(f"--name: {error.message}") from None
-
-
-def _settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOptions:
-    """The options with every None that depends on the text replaced."""
-    windows = options.recipe == "windows"
-    defaults: dict[str, Any] = {
-        "dropout": 0.5 if windows else 0.35,
-        "weight_drop": 0.0 if windows else 0.1,
-        "epochs": 50 if windows else schedule.default_epochs(symbols),
-        "batch_size": 128 if windows else schedule.default_rows(symbols),
-        "learning_rate": 1e-3 if windows else 2e-3,
-        "weight_decay": 0.03,
-    }
-    if begun:
-        defaults |= tuning(symbols)
-    elif options.max_minutes is not None and not windows:
-        defaults["epochs"] *= 3  # the minutes decide, within reason
-    missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
-    return dataclasses.replace(options, **missing)

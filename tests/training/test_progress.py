@@ -14,16 +14,12 @@ from pathlib import Path
 import pytest
 
 from simpleml.errors import TrainingError
-from simpleml.training.progress import (
-    EpochRecord,
-    Progress,
-    duration,
-    read_history,
-    write_history,
-)
+from simpleml.training.progress import Judgement, Progress, display, duration, read_history
+from simpleml.training.progress.events import EVENTS_FILE, EventLog, read_events
+from simpleml.training.progress.judgements import recorded, write_history
 
 
-def record(epoch: int, **changes: object) -> EpochRecord:
+def record(epoch: int, **changes: object) -> Judgement:
     values: dict[str, object] = {
         "epoch": epoch,
         "step": epoch * 10,
@@ -36,7 +32,7 @@ def record(epoch: int, **changes: object) -> EpochRecord:
         "validation_bits": 2.6 / epoch,
         "best": True,
     }
-    return EpochRecord(**(values | changes))  # type: ignore[arg-type]
+    return Judgement(**(values | changes))  # type: ignore[arg-type]
 
 
 def run(progress: Progress, epochs: range) -> None:
@@ -44,7 +40,7 @@ def run(progress: Progress, epochs: range) -> None:
     for epoch in epochs:
         for _ in range(10):
             progress.step(640, 2.0)
-        progress.epoch_ended(record(epoch))
+        progress.judged(record(epoch))
         progress.sample(0.5, 'He said\n"no"')
     progress.close()
 
@@ -56,7 +52,7 @@ def test_the_status_file_says_how_far_it_is(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["share"] == 0
     for _ in range(10):
         progress.step(640, 2.0, share=0.4)
-    progress.epoch_ended(record(1))
+    progress.judged(record(1))
     status = json.loads(path.read_text())
     assert (status["epoch"], status["step"], status["steps"]) == (2, 10, 30)
     assert (status["share"], status["loss"], status["validation_bits"]) == (0.4, 2.0, 2.6)
@@ -82,6 +78,85 @@ def test_output_that_is_no_terminal_gets_one_parseable_line_per_epoch() -> None:
     assert float(pairs["characters_per_second"]) == 5000
     assert float(pairs["seconds"]) == 60
     assert lines[1] == r'sample temperature=0.5 text="He said\n\"no\""'
+
+
+def test_a_log_gets_a_line_every_minute_however_long_an_epoch_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(display.time, "perf_counter", lambda: now)
+    stream = io.StringIO()
+    progress = Progress(stream=stream)
+    progress.start(3000)
+    for _ in range(600):  # half an hour
+        now += 3.0
+        progress.step(4096, 2.0)
+    lines = stream.getvalue().splitlines()
+    assert 28 <= len(lines) <= 30
+    assert lines[-1].startswith("progress step=")
+    pairs = dict(pair.split("=") for pair in lines[-1].split()[1:])
+    assert float(pairs["loss"]) == 2.0
+    assert float(pairs["characters_per_second"]) == pytest.approx(4096 / 3, rel=0.01)
+    assert float(pairs["seconds_left"]) > 7000
+
+
+def test_the_record_of_a_run_holds_everything_once(tmp_path: Path) -> None:
+    path = tmp_path / EVENTS_FILE
+    progress = Progress(events=path, stream=io.StringIO())
+    progress.note("a note")
+    run(progress, range(1, 3))
+    events = list(read_events(path))
+    assert [event["type"] for event in events] == [
+        "note", "start", "judgement", "sample", "judgement", "sample",
+    ]  # fmt: skip
+    assert all({"time", "seconds", "step", "characters"} <= event.keys() for event in events)
+    assert events[2]["characters"] == 6400 and events[2]["selection_nats"] == 1.9
+    assert events[3]["text"] == 'He said\n"no"'
+    assert recorded(tmp_path) == [record(1), record(2)]
+
+
+def test_what_a_killed_session_did_beyond_its_saved_point_counts_no_more(tmp_path: Path) -> None:
+    path = tmp_path / EVENTS_FILE
+    run(Progress(events=path, stream=io.StringIO()), range(1, 4))
+    progress = Progress(events=path, stream=io.StringIO())
+    progress.start(30, step=10)
+    for _ in range(10):
+        progress.step(640, 2.0)
+    progress.judged(record(2, loss=0.5))
+    assert [(one.epoch, one.loss) for one in recorded(tmp_path)] == [(1, 2), (2, 0.5)]
+
+
+def test_a_run_of_an_earlier_version_has_its_judgements_in_the_csv(tmp_path: Path) -> None:
+    write_history(tmp_path / "training.csv", [record(1), record(2)])
+    assert recorded(tmp_path) == [record(1), record(2)]
+    progress = Progress(events=tmp_path / EVENTS_FILE, stream=io.StringIO())
+    progress.start(30, step=20)
+    progress.judged(record(3))
+    assert recorded(tmp_path) == [record(1), record(2), record(3)]
+
+
+def test_a_line_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    log.append({"type": "note", "text": "one"})
+    with path.open("ab") as file:
+        file.write(b'{"type": "judg')
+    log.append({"type": "note", "text": "two", "loss": float("nan")})
+    assert [event["text"] for event in read_events(path)] == ["one", "two"]
+    assert b'"loss": null' in path.read_bytes()
+
+
+def test_a_run_that_fails_says_so_in_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with (
+        pytest.raises(TrainingError),
+        Progress(events=path, stream=io.StringIO()) as progress,
+    ):
+        progress.start(30)
+        raise TrainingError("the loss is no longer a number")
+    end = list(read_events(path))[-1]
+    assert (end["type"], end["state"]) == ("end", "failed")
+    assert end["reason"] == "the loss is no longer a number"
 
 
 def run_on_a_terminal(epochs: range) -> str:
@@ -134,14 +209,14 @@ def test_a_resumed_training_goes_on_with_the_same_csv(tmp_path: Path) -> None:
     run(Progress(folder=tmp_path, stream=io.StringIO()), range(1, 3))
     progress = Progress(folder=tmp_path, stream=io.StringIO())
     progress.start(30, step=20, history=read_history(tmp_path / "training.csv"))
-    progress.epoch_ended(record(3, best=False))
+    progress.judged(record(3, best=False))
     assert [r.epoch for r in read_history(tmp_path / "training.csv")] == [1, 2, 3]
 
 
 def test_an_epoch_that_is_done_again_replaces_its_line(tmp_path: Path) -> None:
     progress = Progress(folder=tmp_path, stream=io.StringIO())
     progress.start(30, history=[record(1), record(2), record(3)])
-    progress.epoch_ended(record(2, loss=0.5))
+    progress.judged(record(2, loss=0.5))
     assert [(r.epoch, r.loss) for r in read_history(tmp_path / "training.csv")] == [
         (1, 2),
         (2, 0.5),

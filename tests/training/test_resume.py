@@ -20,12 +20,14 @@ from simpleml.errors import TrainingError
 from simpleml.models.artifact import find_artifact, read_artifact
 from simpleml.training import state
 from simpleml.training.learner import LearnerState
+from simpleml.training.progress.events import EVENTS_FILE, read_events
+from simpleml.training.progress.judgements import recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
     *("--layers", "1", "--units", "16", "--steps", "16", "--batch-size", "4"),
     *("--epochs", "24", "--patience", "24", "--dropout", "0.2", "--weight-drop", "0.2"),
-    *("--sample-every", "0", "--precision", "float32"),
+    *("--sample-every", "0", "--precision", "float32", "--judge-every", "6000"),
 ]
 PATIENCE = 300.0  # seconds to wait for a condition before the test fails
 
@@ -111,6 +113,10 @@ def test_killed_stopped_and_resumed_it_ends_where_an_unbroken_run_ends(tmp_path:
         (tmp_path / d / "fox" / "training.csv").read_text().splitlines() for d in ("one", "two")
     ]
     assert len(rows[0]) == len(rows[1]) == 25
+    one, two = (recorded(tmp_path / d / "fox") for d in ("one", "two"))
+    assert [a.step for a in one] == [b.step for b in two] and len(one) == 24
+    kinds = [event["type"] for event in read_events(models / "fox" / EVENTS_FILE)]
+    assert kinds.count("start") == 3 and kinds.count("end") == 2  # SIGKILL writes none
 
 
 def point() -> state.SavedPoint:

@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from tflearn_oracle import TFLearnOracle
 
-from simpleml.training.tflearn_compat import OneHotWindows, tflearn_missing
+from simpleml.training.tflearn_compat import tflearn_missing
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+from tflearn_recipe import OneHotWindows  # noqa: E402
 
 TRAIN = """
 import json, sys
+sys.path.insert(0, "bench")
 import numpy as np
-from simpleml.training.tflearn_compat import train_recipe
+from tflearn_recipe import train_recipe
 text = "the sultan saw the vizier and the vizier saw the lamp. " * 120
 alphabet = {c: i for i, c in enumerate(sorted(set(text)))}
 symbols = np.array([alphabet[c] for c in text], np.int32)

@@ -17,9 +17,14 @@ import pytest
 from simpleml.errors import TrainingError
 from simpleml.models.artifact import find_artifact, read_artifact
 from simpleml.training import backends, evaluation, recurrent, schedule
+from simpleml.training.judging import ALWAYS, SHARE, JudgingPlan
 from simpleml.training.learner import LearnerOptions, LearnerState
 from simpleml.training.options import TrainingOptions
+from simpleml.training.progress import read_history
+from simpleml.training.progress.events import EVENTS_FILE, read_events
+from simpleml.training.progress.judgements import recorded
 from simpleml.training.recurrent import NetworkShape
+from simpleml.training.run_state import RunState
 from simpleml.training.streams import StreamChunks, WindowChunks
 from simpleml.training.trainer import Trainer
 
@@ -35,6 +40,7 @@ SMALL = TrainingOptions(
     dropout=0.05,
     weight_drop=0.05,
     sample_every=0,
+    judge_every=17_000,  # an epoch
     precision="float32",
 )
 
@@ -77,7 +83,7 @@ def test_the_folder_holds_a_model_that_reads_back_with_its_card(trained: Any) ->
         assert (models / "fox" / name).stat().st_size > 0
 
 
-def test_every_epoch_is_a_line_of_the_csv(trained: Any) -> None:
+def test_every_judgement_is_a_line_of_the_csv(trained: Any) -> None:
     models, result = trained
     with (models / "fox" / "training.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -86,6 +92,23 @@ def test_every_epoch_is_a_line_of_the_csv(trained: Any) -> None:
     assert min(scores) == pytest.approx(result.selection_nats, abs=1e-4)
     rates = [float(row["learning_rate"]) for row in rows]
     assert rates[-1] < 0.02 * SMALL.learning_rate  # decayed at the end
+
+
+def test_a_long_epoch_is_judged_and_exported_within(text: Path, tmp_path: Path) -> None:
+    options = TrainingOptions(**{**SMALL.as_dict(), "epochs": 1, "judge_every": 5_000})
+    Trainer(text, "fox", models_dir=tmp_path, options=options).run()
+    history = recorded(tmp_path / "fox")
+    assert [round(one.epoch, 1) for one in history] == [0.3, 0.7, 1.0]
+    lines = read_history(tmp_path / "fox" / "training.csv")
+    assert [one.step for one in lines] == [one.step for one in history]
+    events = list(read_events(tmp_path / "fox" / EVENTS_FILE))
+    assert [event["type"] for event in events if event["type"] not in ("note", "progress")] == [
+        "start", "judgement", "judgement", "judgement", "end",
+    ]  # fmt: skip
+    assert events[0]["steps"] == events[-1]["step"] == history[-1].step
+    end = next(event for event in events if event["type"] == "end")
+    assert (end["state"], end["epochs"], end["best_epoch"]) == ("done", 1, 1)
+    assert 0 < end["stateful_nats"] < 3 and 0 < end["bits_per_character"] < 5
 
 
 def test_an_existing_model_is_not_overwritten_by_accident(trained: Any, text: Path) -> None:
@@ -185,7 +208,7 @@ def train_py(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (b"", [], "empty"),
         (b"0123456789", [], "10 characters"),
         (b"a" * 5000, [], "one distinct character"),
-        (b"caf\xe9 " * 500, [], "byte 0xe9"),
+        (b"caf\xe9 " * 500, ["--encoding", "utf-8"], "byte 0xe9"),
         (SENTENCE.encode() * 30, ["--name", "../x"], "--name"),
         (SENTENCE.encode() * 30, ["--name", "v1"], "reserved"),
         (SENTENCE.encode() * 30, ["--epochs", "0"], "--epochs 0"),
@@ -222,6 +245,62 @@ def test_help_explains_every_option(tmp_path: Path) -> None:
 
 
 # --- the parts it is made of ---
+
+
+def judged(plan: JudgingPlan, epochs: int, second: float, cost: float) -> list[float]:
+    """Where a run is judged whose updates take so many seconds, and its judgements ``cost``."""
+    found, since, last = [], 0.0, 0.0
+    for epoch in range(epochs):
+        for chunk in range(1, plan.chunks + 1):
+            since += second
+            done = epoch + chunk / plan.chunks
+            if plan.due(epoch, chunk) and plan.affordable(done, since, last):
+                found.append(done)
+                since, last = 0.0, cost
+    return found
+
+
+def test_a_long_epoch_is_judged_within_and_a_short_one_not_at_each_end() -> None:
+    million = JudgingPlan(chunks=244, characters=1_000_000)
+    assert judged(million, 25, second=0.4, cost=3.0) == list(range(1, 26))
+
+    long = JudgingPlan(chunks=11_475, characters=47_000_000)
+    places = judged(long, 2, second=0.3, cost=15.0)
+    assert len(places) == 20 and places[9] == 1.0
+    assert max(b - a for a, b in pairwise(places)) * 47_000_000 < 5_000_000
+
+    short = JudgingPlan(chunks=17, characters=17_000)
+    places = judged(short, 100, second=0.1, cost=2.5)
+    assert places[: len(ALWAYS)] == list(ALWAYS)
+    rest = places[len(ALWAYS) :]
+    assert rest and 2.5 * len(rest) <= SHARE * 100 * 17 * 0.1
+
+
+def test_judgements_asked_for_come_as_often_as_asked() -> None:
+    assert judged(JudgingPlan(50, 10_000, every=10_000), 3, 0.0, 9.0) == [1, 2, 3]
+    assert judged(JudgingPlan(50, 10_000, every=5_200), 2, 0.0, 9.0) == [0.5, 1, 1.5, 2]
+    assert judged(JudgingPlan(50, 10_000, every=29_000), 9, 0.0, 9.0) == [3, 6, 9]
+    assert len(judged(JudgingPlan(50, 10_000, every=1), 1, 0.0, 9.0)) == 50
+
+
+def test_patience_counts_epochs_and_needs_several_judgements() -> None:
+    run = RunState()
+    run.note_judgement(2.0, 1.0, counts=True)
+    for epoch in (9.0, 17.0):
+        assert not run.note_judgement(2.1, epoch, counts=True)
+        assert not run.impatient(8)
+    run.note_judgement(2.1, 25.0, counts=True)
+    assert run.impatient(8)
+    parts = RunState()
+    for part in range(31):  # ten to an epoch: the best at first, then three epochs of worse ones
+        parts.note_judgement(1.0 + part, 0.1 * (part + 1), counts=True)
+        assert parts.impatient(3) == (part == 30)
+
+
+def test_a_point_of_an_earlier_version_goes_on() -> None:
+    saved = {"epoch": 3, "chunk": 4, "best": 1.5, "best_epoch": 2, "worse": 1, "loss_sum": 9.0}
+    run = RunState.of({**saved, "epoch_seconds": 12.0, "progress": 0.3, "seconds": 99.0})
+    assert (run.epoch, run.chunk, run.judged, run.loss_sum) == (3, 4, 3.0, 0.0)
 
 
 def test_a_run_bound_to_minutes_ends_in_time_with_its_schedule_done() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simpleml.commands.train import parser
+from simpleml.training.begun import settled
 from simpleml.training.options import TrainingOptions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +37,8 @@ def test_the_default_in_the_table_is_the_real_one(flag: str) -> None:
 
 @pytest.mark.parametrize("name", ["dropout", "weight_drop", "learning_rate"])
 def test_defaults_that_depend_on_the_recipe_are_the_real_ones(name: str) -> None:
-    from simpleml.training.trainer import _settled
-
-    stateful = getattr(_settled(TrainingOptions(), 1_000_000), name)
-    windows = getattr(_settled(TrainingOptions(recipe="windows"), 1_000_000), name)
+    stateful = getattr(settled(TrainingOptions(), 1_000_000, begun=False), name)
+    windows = getattr(settled(TrainingOptions(recipe="windows"), 1_000_000, begun=False), name)
     assert ROWS[f"--{name.replace('_', '-')}"].strip() == f"{stateful:g}, windows {windows:g}"
 
 

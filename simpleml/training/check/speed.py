@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simpleml.training import backends
 from simpleml.training.machine import Speed
+from simpleml.training.masks import draw_masks
 from simpleml.training.options import TrainingOptions
 from simpleml.training.trainer import Trainer
 
@@ -45,19 +46,22 @@ class _Probe(Trainer):
             if updates == WARM_UP:
                 started = time.perf_counter()
             loss = learner.train(
-                *chunks.chunk(updates % chunks.count), *self._masks(), options.learning_rate, 0.0
+                *chunks.chunk(updates % chunks.count),
+                *draw_masks(options, self.shape, chunks, self._random),
+                options.learning_rate,
+                0.0,
             )
             float(loss)  # waits for the device
             updates += 1
         per_update = (time.perf_counter() - started) / (updates - WARM_UP)
-        targets = chunks.rows * (1 if options.recipe == "windows" else chunks.steps)
-        characters = self._characters * (1.0 - options.validation_fraction)
-        per_symbol = max(1.0, characters / len(self._training)) if options.level == "word" else 1.0
+        material = self.material
+        per_symbol = material.characters["training"] / max(1, len(material.training))
         precision = options.precision
         if precision == "auto":
             precision = backends.current().best_precision()
         return Speed(
-            characters_per_second=targets * per_symbol / per_update,
+            characters_per_second=chunks.targets * per_symbol / per_update,
+            update_seconds=per_update,
             epoch_seconds=per_update * chunks.count,
             epochs=options.epochs,
             peak_memory=_peak_memory(),

@@ -1,76 +1,52 @@
-"""What a training shows and records: bar, lines, training.csv, training.png, TensorBoard.
+"""Tells a person, a log and the record of a run how a training goes.
 
 On a terminal a bar with characters/s, loss, validation bits per character and the time left,
-and one line per epoch that stays. Elsewhere nothing but that line per epoch, as ``key=value``
-pairs. A program that watches may name a file in which the bar's numbers stand as JSON. Knows no
-network: it is told numbers.
+and one line per judgement that stays. Elsewhere that line as ``key=value`` pairs, and between two
+of them one every minute that says how far it is. A program that watches reads the events, or names
+a file in which the bar's numbers stand as JSON.
 
 Try it::
 
     progress = Progress(folder=Path("ML/x"))
     progress.start(total_steps=100)
     progress.step(characters=2048, loss=3.1)
-    progress.epoch_ended(EpochRecord(epoch=1, step=1, ...))
+    progress.judged(Judgement(epoch=1, step=1, ...))
     progress.close()
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import importlib
-import io
 import json
 import math
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from simpleml.errors import TrainingError
-from simpleml.files import write_whole
+from simpleml.training.progress.curves import PNG_NAME, draw_curves
+from simpleml.training.progress.events import EventLog
+from simpleml.training.progress.judgements import CSV_NAME, Judgement, brief, write_history
 
-CSV_NAME = "training.csv"
-PNG_NAME = "training.png"
-PICTURE_EVERY = 30.0  # seconds; on a GPU an epoch may be shorter than drawing it
+PICTURE_EVERY = 30.0  # seconds; on a GPU the time between two judgements may be shorter
 STATUS_EVERY = 1.0  # seconds between two versions of the status file
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One line of training.csv."""
-
-    epoch: int  # from 1
-    step: int  # optimiser updates so far
-    seconds: float  # of training so far, earlier sessions included
-    characters_per_second: float  # in this epoch, validation not counted
-    learning_rate: float
-    loss: float  # mean over the epoch, nats per symbol, with dropout
-    selection_nats: float | None  # per symbol, on the slice that choices are made on
-    validation_nats: float | None  # per symbol, held out, if measured in this epoch
-    validation_bits: float | None  # per character, of the selection slice unless held out was
-    best: bool  # the best epoch so far, hence exported
-
-    def line(self) -> str:
-        """``key=value`` pairs on one line; values without spaces, absent ones left out."""
-        return " ".join(
-            f"{name}={_brief(value)}"
-            for name, value in dataclasses.asdict(self).items()
-            if value is not None
-        )
+EVENT_EVERY = 10.0  # seconds between two progress events
+LINE_EVERY = 60.0  # seconds between two lines where no terminal is, at least
 
 
 class Progress:
-    """Tells a person or a log how a training goes.
+    """Shows and records one training.
 
     Args:
         folder: where training.csv and training.png go, both whole at every instant; they are
-            written from the first epoch at whose end the folder exists. None for nowhere.
+            written from the first judgement at which the folder exists. None for nowhere.
+        events: the record of the run (see ``events``), an events.jsonl; None for none.
         tensorboard: folder for TensorBoard's event files; None for none.
         status: file that says each second how far it is, as JSON, whole at every instant: epoch
             at work, step of steps, share of the run that is behind (0 to 1), characters per
@@ -86,6 +62,7 @@ class Progress:
         self,
         *,
         folder: Path | None = None,
+        events: Path | None = None,
         tensorboard: Path | None = None,
         status: Path | None = None,
         stream: TextIO | None = None,
@@ -94,9 +71,10 @@ class Progress:
         self._status_path = status
         self._status_at = -math.inf
         self._stream = stream if stream is not None else sys.stderr
-        self._events = _event_writer(tensorboard) if tensorboard is not None else None
+        self._log = EventLog(events)
+        self._tensorboard = _tensorboard_writer(tensorboard) if tensorboard is not None else None
         self._bar: Any = None
-        self._records: list[EpochRecord] = []
+        self._judgements: list[Judgement] = []
         self._drawn_at = -math.inf
         self._recent: deque[tuple[float, int]] = deque(maxlen=64)  # (moment, characters so far)
         self._characters = 0
@@ -105,7 +83,11 @@ class Progress:
         self._step = 0
         self._steps = 0
         self._share: float | None = None
+        self._first = True
         self._deadline: float | None = None
+        self._began = time.perf_counter()
+        self._event_at = self._line_at = self._began
+        self._ended = False
 
     def __enter__(self) -> Progress:
         return self
@@ -116,6 +98,8 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None and not self._ended:
+            self.end("failed", getattr(error, "message", None) or repr(error))
         self.close()
 
     @property
@@ -129,7 +113,9 @@ class Progress:
         total_steps: int,
         *,
         step: int = 0,
-        history: Sequence[EpochRecord] = (),
+        characters: int = 0,
+        seconds: float = 0.0,
+        history: Sequence[Judgement] = (),
         max_seconds: float | None = None,
     ) -> None:
         """Begin, or go on after a resume.
@@ -137,16 +123,21 @@ class Progress:
         Args:
             total_steps: updates if the training runs to its last epoch.
             step: updates already done.
-            history: the epochs of earlier sessions (:func:`read_history`).
+            characters: already predicted in training.
+            seconds: of training that are already behind.
+            history: the judgements of earlier sessions.
             max_seconds: time this session may take, if limited.
         """
-        self._step, self._steps = step, total_steps
-        self._records = list(history)
-        self._recent.append((time.perf_counter(), 0))
+        self._step, self._steps, self._characters = step, total_steps, characters
+        self._judgements = list(history)
+        self._first = True
+        self._began = time.perf_counter() - seconds
+        self._recent.append((time.perf_counter(), characters))
+        self._record("start", steps=total_steps, max_seconds=max_seconds)
         if max_seconds is not None:
             self._deadline = time.perf_counter() + max_seconds
-        if self._records:
-            self._bits = self._records[-1].validation_bits
+        if self._judgements:
+            self._bits = self._judgements[-1].validation_bits
         if self.terminal:
             tqdm: Any = importlib.import_module("tqdm")  # a bar is wanted only here
             self._bar = tqdm.tqdm(
@@ -173,61 +164,78 @@ class Progress:
         self._characters += characters
         if loss is not None:
             self._loss = loss
-        if len(self._recent) == 1 and self._characters == characters:
+        if self._first:
+            self._first = False
             self._recent.clear()  # the first update holds the compilation: no measure of the others
-        self._recent.append((time.perf_counter(), self._characters))
+        now = time.perf_counter()
+        self._recent.append((now, self._characters))
         if self._bar is not None:
             self._bar.set_postfix_str(self._status(), refresh=False)
             self._bar.update(1)
-        if self._recent[-1][0] - self._status_at > STATUS_EVERY:
+        if now - self._status_at > STATUS_EVERY:
             self._write_status()
+        if now - self._event_at > EVENT_EVERY:
+            self._record("progress", **self._numbers())
+            self._event_at = now
+        if self._bar is None and now - self._line_at > LINE_EVERY:
+            self._write(self._progress_line())
 
-    def epoch_ended(self, record: EpochRecord) -> None:
-        """Write the epoch's line and bring training.csv, training.png and TensorBoard up to it."""
-        self._records = [r for r in self._records if r.epoch < record.epoch] + [record]
-        self._bits = record.validation_bits
-        self._write(_epoch_line(record) if self._bar is not None else record.line())
-        self._record_events(record)
+    def judged(self, judgement: Judgement) -> None:
+        """Write its line and bring training.csv, training.png and TensorBoard up to it."""
+        earlier = [one for one in self._judgements if one.step < judgement.step]
+        self._judgements = [*earlier, judgement]
+        self._bits = judgement.validation_bits
+        self._write(_line(judgement) if self._bar is not None else judgement.line())
+        self._record("judgement", **dataclasses.asdict(judgement))
+        self._add_scalars(judgement)
         if self._folder is not None and self._folder.is_dir():
-            write_history(self._folder / CSV_NAME, self._records)
+            write_history(self._folder / CSV_NAME, self._judgements)
             if time.perf_counter() - self._drawn_at > PICTURE_EVERY:
                 self._draw()
         self._write_status()
-        # Validation and export took time that no update may be blamed for.
+        # Judging and export took time that no update may be blamed for.
         self._recent.clear()
         self._recent.append((time.perf_counter(), self._characters))
 
     def sample(self, temperature: float, text: str) -> None:
         """Show what the network writes by now."""
+        self._record("sample", temperature=temperature, text=text)
         if self._bar is not None:
             indented = "\n".join("    " + line for line in text.splitlines())
             self._write(f"  at temperature {temperature:g}:\n{indented}")
         else:
             quoted = json.dumps(text, ensure_ascii=False)
             self._write(f"sample temperature={temperature:g} text={quoted}")
-        if self._events is not None:
-            self._events.add_text(f"sample/temperature {temperature:g}", text, self._step)
+        if self._tensorboard is not None:
+            self._tensorboard.add_text(f"sample/temperature {temperature:g}", text, self._step)
 
     def note(self, text: str) -> None:
         """A line that stays."""
+        self._record("note", text=text)
         self._write(text)
+
+    def end(self, state: str, reason: str, **figures: float) -> None:
+        """Record how the run ended; see ``events`` for the states and figures."""
+        self._ended = True
+        self._record("end", state=state, reason=reason, **figures)
 
     def close(self) -> None:
         """Take the bar away, draw the last curves, close TensorBoard's files. May be repeated."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        if self._folder is not None and self._folder.is_dir() and self._records:
+        if self._folder is not None and self._folder.is_dir() and self._judgements:
             self._draw()
-        self._records = []
-        if self._events is not None:
-            self._events.close()
-            self._events = None
+        self._judgements = []
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+            self._tensorboard = None
 
     def _write(self, text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
         print(text, file=self._stream, flush=True)
+        self._line_at = time.perf_counter()
         if self._bar is not None:
             self._bar.refresh()
 
@@ -249,12 +257,13 @@ class Progress:
         if self._status_path is None:
             return
         self._status_at = time.perf_counter()
-        rate, left = self._rate(), self._seconds_left()
+        numbers = self._numbers()
+        rate, left = numbers["characters_per_second"], numbers["seconds_left"]
         status = {
-            "epoch": self._records[-1].epoch + 1 if self._records else 1,
+            "epoch": int(self._judgements[-1].epoch) + 1 if self._judgements else 1,
             "step": self._step,
             "steps": self._steps,
-            "share": self._step / max(1, self._steps) if self._share is None else self._share,
+            "share": numbers["share"],
             "characters_per_second": None if rate is None else round(rate),
             "loss": self._loss,
             "validation_bits": self._bits,
@@ -264,6 +273,31 @@ class Progress:
         with contextlib.suppress(OSError):
             temporary.write_text(json.dumps(status), encoding="utf-8")
             temporary.replace(self._status_path)
+
+    def _record(self, kind: str, **facts: Any) -> None:
+        """An event with what every one has."""
+        so_far = {
+            "seconds": time.perf_counter() - self._began,
+            "step": self._step,
+            "characters": self._characters,
+        }
+        self._log.append({"type": kind, **so_far, **facts})
+
+    def _numbers(self) -> dict[str, float | None]:
+        """How far it is, as a progress event says it."""
+        return {
+            "share": self._step / max(1, self._steps) if self._share is None else self._share,
+            "loss": self._loss,
+            "characters_per_second": self._rate(),
+            "seconds_left": self._seconds_left(),
+        }
+
+    def _progress_line(self) -> str:
+        """How far it is, for a log."""
+        seconds = time.perf_counter() - self._began
+        facts = {"step": self._step, "steps": self._steps, "seconds": seconds, **self._numbers()}
+        pairs = [f"{name}={brief(value)}" for name, value in facts.items() if value is not None]
+        return " ".join(["progress", *pairs])
 
     def _rate(self) -> float | None:
         """Characters per second of the last updates."""
@@ -280,17 +314,17 @@ class Progress:
             left = min(left, self._deadline - last)
         return max(0.0, left)
 
-    def _record_events(self, record: EpochRecord) -> None:
-        if self._events is None:
+    def _add_scalars(self, judgement: Judgement) -> None:
+        if self._tensorboard is None:
             return
-        for name, value in dataclasses.asdict(record).items():
-            if isinstance(value, float) and name != "seconds":
-                self._events.add_scalar(name, value, record.step)
-        self._events.flush()
+        for name, value in dataclasses.asdict(judgement).items():
+            if isinstance(value, float) and name not in ("epoch", "seconds"):
+                self._tensorboard.add_scalar(name, value, judgement.step)
+        self._tensorboard.flush()
 
     def _draw(self) -> None:
         assert self._folder is not None
-        draw_curves(self._folder / PNG_NAME, self._records)
+        draw_curves(self._folder / PNG_NAME, self._judgements)
         self._drawn_at = time.perf_counter()
 
 
@@ -304,120 +338,21 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def read_history(path: Path) -> list[EpochRecord]:
-    """The epochs in a training.csv, an empty list if there is none.
-
-    Raises:
-        TrainingError: the file is not one that :func:`write_history` wrote.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [_parse(row) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
-    except (KeyError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is not a record of a training: {error}") from None
-
-
-def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
-    """Write training.csv, all of it or nothing."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [field.name for field in dataclasses.fields(EpochRecord)]
-    writer.writerow(names)
-    for record in records:
-        values = dataclasses.asdict(record)
-        writer.writerow(
-            [_brief(values[name]) if values[name] is not None else "" for name in names]
-        )
-    _replace(path, text.getvalue().encode())
+def _line(judgement: Judgement) -> str:
+    """One judgement for a person."""
+    whole = judgement.epoch == int(judgement.epoch)
+    parts = [f"epoch {judgement.epoch:>{3 if whole else 6}.{0 if whole else 2}f}"]
+    parts.append(f"loss {judgement.loss:.3f}")
+    if judgement.validation_bits is not None:
+        parts.append(f"validation {judgement.validation_bits:.3f} bits/character")
+    elif judgement.selection_nats is not None:
+        parts.append(f"selection {judgement.selection_nats:.3f} nats")
+    parts.append(f"{judgement.characters_per_second:,.0f} characters/s")
+    parts.append(duration(judgement.seconds))
+    return ", ".join(parts) + (", best so far" if judgement.best else "")
 
 
-def draw_curves(path: Path, records: Sequence[EpochRecord]) -> None:
-    """Write training.png: nats per symbol against minutes of training, all of it or nothing."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    minutes = [record.seconds / 60 for record in records]
-    curves: list[tuple[str, list[float | None]]] = [
-        ("training (with dropout)", [record.loss for record in records]),
-        ("validation (selection slice)", [record.selection_nats for record in records]),
-        ("held out", [record.validation_nats for record in records]),
-    ]
-    for label, values in curves:
-        points = [(x, y) for x, y in zip(minutes, values, strict=True) if y is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), marker=".", label=label)
-    best = [r for r in records if r.best]
-    if best:
-        axes.axvline(
-            best[-1].seconds / 60,
-            color="0.6",
-            linestyle=":",
-            label=f"best epoch ({best[-1].epoch})",
-        )
-    axes.set_xlabel("minutes of training")
-    axes.set_ylabel("nats per symbol")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    _replace(path, picture.getvalue())
-
-
-def _epoch_line(record: EpochRecord) -> str:
-    """One epoch for a person."""
-    parts = [f"epoch {record.epoch:>3}", f"loss {record.loss:.3f}"]
-    if record.validation_bits is not None:
-        parts.append(f"validation {record.validation_bits:.3f} bits/character")
-    elif record.selection_nats is not None:
-        parts.append(f"selection {record.selection_nats:.3f} nats")
-    parts.append(f"{record.characters_per_second:,.0f} characters/s")
-    parts.append(duration(record.seconds))
-    return ", ".join(parts) + (", best so far" if record.best else "")
-
-
-def _brief(value: Any) -> str:
-    """A number as text: six figures, no exponent where none is needed."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) and abs(value) < 1e5 else f"{value:.0f}"
-
-
-def _parse(row: dict[str, str]) -> EpochRecord:
-    def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
-    return EpochRecord(
-        epoch=int(row["epoch"]),
-        step=int(row["step"]),
-        seconds=float(row["seconds"]),
-        characters_per_second=float(row["characters_per_second"]),
-        learning_rate=float(row["learning_rate"]),
-        loss=float(row["loss"]),
-        selection_nats=number("selection_nats"),
-        validation_nats=number("validation_nats"),
-        validation_bits=number("validation_bits"),
-        best=row["best"] == "yes",
-    )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place whole: hidden name, sync, rename.
-
-    Raises:
-        TrainingError: the disk is full or the folder not writable; the old file stands.
-    """
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise TrainingError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _event_writer(folder: Path) -> Any:
+def _tensorboard_writer(folder: Path) -> Any:
     try:
         writer: Any = importlib.import_module("tensorboardX")
     except ImportError:

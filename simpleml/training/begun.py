@@ -1,0 +1,91 @@
+"""Where a new run begins: with which options, weights and words for the card and the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simpleml.training import schedule
+from simpleml.training.fine_tuning import beginning, tuning
+from simpleml.training.material import Material
+from simpleml.training.options import NOTHING, TrainingOptions
+from simpleml.training.recurrent import Array
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run's beginning.
+
+    Attributes:
+        options: with a base's sizes taken over.
+        notes: for people.
+        start: the base's parameters for the text's vocabulary; empty for a fresh network.
+        card: what the card says of the base; empty for none.
+        language: of the base, if known.
+    """
+
+    options: TrainingOptions
+    notes: list[str] = field(default_factory=list)
+    start: list[Array] = field(default_factory=list)
+    card: dict[str, Any] = field(default_factory=dict)
+    language: str | None = None
+
+
+def begin(
+    material: Material,
+    options: TrainingOptions,
+    given: dict[str, Any],
+    models_dir: Path,
+    name: str,
+) -> Begun:
+    """Choose a base or nothing; a base's sizes are taken over.
+
+    Args:
+        given: options that were named explicitly.
+        name: of the model that is being written.
+
+    Raises:
+        TrainingError: the base that was named cannot be begun from; says why.
+    """
+    found = beginning(material, options, given, models_dir, name)
+    notes = [f"begins {found.why}"]
+    if found.base is None:
+        return Begun(dataclasses.replace(options, begin_from=NOTHING), notes)
+    base = found.base
+    layers, units = base.shape
+    for option, value in (("layers", layers), ("units", units)):
+        if given.get(option, value) != value:
+            notes.append(f"--{option} {given[option]} is not used: {base.name} has {value}")
+    return Begun(
+        dataclasses.replace(options, begin_from=base.name, layers=layers, units=units),
+        notes,
+        base.parameters(material.vocabulary),
+        base.described(),
+        base.artifact.card.language,
+    )
+
+
+def settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOptions:
+    """The options with every None that depends on the text replaced.
+
+    Args:
+        symbols: of the training text.
+        begun: whether the run begins from a base.
+    """
+    windows = options.recipe == "windows"
+    defaults: dict[str, Any] = {
+        "dropout": 0.5 if windows else 0.35,
+        "weight_drop": 0.0 if windows else 0.1,
+        "epochs": 50 if windows else schedule.default_epochs(symbols),
+        "batch_size": 128 if windows else schedule.default_rows(symbols),
+        "learning_rate": 1e-3 if windows else 2e-3,
+        "weight_decay": 0.03,
+    }
+    if begun:
+        defaults |= tuning(symbols)
+    elif options.max_minutes is not None and not windows:
+        defaults["epochs"] *= 3  # the minutes decide, within reason
+    missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
+    return dataclasses.replace(options, **missing)
