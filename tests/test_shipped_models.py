@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from corpus_texts import corpus_text
 from servers import GunicornServer
 from tflearn_oracle import TFLearnOracle
 
 from simpleml import ModelLoader
+from simpleml.corpora import CATALOGUE
 from simpleml.generation.batch import Batch
 from simpleml.generation.network import CHUNK_ROWS
 from simpleml.generation.sequence_generator import SequenceGenerator
@@ -33,10 +35,12 @@ from simpleml.training.options import TrainingOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 ML = ROOT / "ML"
-NAMES = ("contes", "shakespeare", "sherlock", "tetris")
-PROSE = ("contes", "shakespeare", "sherlock")
+BASES = ("francais",)
+TRAINED = ("contes", "shakespeare", "sherlock", "tetris")
+NAMES = (*BASES, *TRAINED)
+PROSE = (*BASES, "contes", "shakespeare", "sherlock")
 TEMPERATURES = ("0.2", "0.5", "0.8")
-GOALS = {"shakespeare": 1.47, "sherlock": 1.35, "contes": 1.20}
+GOALS = {"francais": 1.10, "shakespeare": 1.47, "sherlock": 1.35, "contes": 1.20}
 """Nats per held-out character, stateful, that the project set itself."""
 ROWS = 64
 WARM_UP = 300  # symbols a part of the sweep reads before its own
@@ -73,11 +77,10 @@ def corpus_of(name: str, made: Path) -> Path:
             path.write_bytes(text)
         assert hashlib.sha256(path.read_bytes()).hexdigest() == wanted
         return path
-    data = ROOT.parent / "shared" / "data"
-    for path in (ML / f"{name}.txt", data / f"{name}.txt", data / f"tiny{name}.txt"):
-        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == wanted:
-            return path
-    pytest.skip(f"{name}'s corpus is not there (python -m simpleml.corpora get {name})")
+    path = corpus_text(name, wanted, ML, ROOT.parent / "shared", made)
+    if path is None:
+        pytest.skip(f"{name}'s corpus is not there (python -m simpleml.corpora get {name})")
+    return path
 
 
 def material_of(name: str, made: Path) -> Material:
@@ -235,7 +238,27 @@ def test_tetris_is_played_by_the_rules(server: GunicornServer) -> None:
     assert float(share[1]) > 99
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_says_what_it_is_and_its_figure_on_a_novel_can_be_had_again(
+    name: str, corpora: Path
+) -> None:
+    card = card_of(name)
+    assert card["base"] is True
+    assert card["language"] == CATALOGUE[name].language
+    text = corpus_of(name, corpora).read_text(encoding="utf-8")
+    (novel, nats), *_ = card["metrics"]["novels"].items()
+    assert novel == CATALOGUE[name].held_out[0]
+    held_out = text[int(len(text) * (1 - card["training"]["options"]["validation_fraction"])) :]
+    part = held_out[: card["metrics"]["novel_symbols"]]
+    generator = ModelLoader(ML, threads=1).load(name)
+    piece = np.array([generator.vocabulary.index[one] for one in part], np.int32)
+    found = float(np.concatenate(swept_losses(generator, [piece])).mean())
+    assert found == pytest.approx(nats, abs=0.002)
+    quick = ModelLoader(ML, precision="int8", threads=1).load(name)
+    assert float(np.concatenate(swept_losses(quick, [piece])).mean()) <= found + 0.002
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_its_held_out_figures_can_be_had_again(
     name: str, corpora: Path, oracle: TFLearnOracle
 ) -> None:
