@@ -1,6 +1,8 @@
 # make serve   serve ML/ on http://0.0.0.0:8280            (HOST, PORT, WEB_CONCURRENCY, SIMPLEML_*)
 # make train   the training requirements, for python train.py
 # make test    everything that the tests need, then all tests
+# make quick   the tests that one waits for
+# make test-oldest  serving with the oldest libraries that required-serve.txt allows
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
@@ -14,7 +16,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
 
-.PHONY: serve train test lint wheel bench pins clean
+.PHONY: serve train test quick test-oldest lint wheel bench pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -26,6 +28,21 @@ train: $(VENV)/.train
 
 test: $(VENV)/.dev $(VENV)/.system
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+
+quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) \
+	  -m "not slow and not browser and not tensorflow and not faults"
+
+# The oldest versions of what serving names itself; what those need comes as new as they take it.
+OLDEST := $(VENV)-oldest
+test-oldest: $(VENV)/.dev
+	$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --resolution lowest-direct -r required-serve.txt
+	$(BIN)/python -m uv pip freeze --quiet --python $(OLDEST) > $(OLDEST)/pins.txt
+	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --constraint $(OLDEST)/pins.txt \
+	  pytest pytest-xdist hypothesis psutil httpx openai
+	$(OLDEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) \
+	  tests/reading tests/generation tests/commands tests/web --ignore tests/web/test_fuzz.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,67 @@ from tflearn_oracle import TFLearnOracle
 from simpleml import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+FOLDERS = {
+    "browser": ("browser",),
+    "faults": ("faults", "slow"),
+    "deploy": ("faults", "slow"),
+    "packaging": ("slow", "tensorflow"),
+    "training": ("tensorflow",),
+    "exactness": ("tensorflow",),
+}
+"""What every test of a folder is marked with."""
+SLOW = (
+    "test_api_docs", "test_examples", "test_fuzz", "test_hostile", "test_keys", "test_metrics",
+    "test_notebook", "test_openai_client", "test_readme_blocks", "test_serve", "test_settings",
+    "test_shipped_models", "test_supervisor", "test_training_api", "test_corpus_indexes",
+)  # fmt: skip
+"""Files whose tests start programs of their own or look at very many cases."""
+SERVERS = {"server", "app_server", "one_place"}
+"""Fixtures that start a server: a test that asks for one is slow."""
+ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
+
+_skipped: set[str] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark by folder and by what a test asks for."""
+    for item in items:
+        marks = [*FOLDERS.get(item.path.parent.name, ())]
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.path.stem in SLOW or fixtures & SERVERS:
+            marks.append("slow")
+        if "oracle" in fixtures:
+            marks.append("tensorflow")
+        for mark in marks:
+            item.add_marker(mark)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember why a test was skipped."""
+    if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+        _skipped.add(report.longrepr[2].removeprefix("Skipped: "))
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Remember why a file of tests was skipped."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.add(report.longrepr[2].removeprefix("Skipped: "))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With CI=1 a reason to skip that is on no list fails the run."""
+    if os.environ.get("CI") != "1" or hasattr(session.config, "workerinput"):
+        return
+    lines = ALLOWED_SKIPS.read_text(encoding="utf-8").splitlines()
+    allowed = [line.split("  # ")[0].strip() for line in lines if line and line[0] != "#"]
+    unforeseen = {why for why in _skipped if not any(re.fullmatch(one, why) for one in allowed)}
+    for why in sorted(unforeseen):
+        print(f"\nskipped for a reason that is not in {ALLOWED_SKIPS.name}: {why}")
+    if unforeseen and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -172,7 +172,7 @@ class GunicornServer(Server):
         self.worker_count = workers
 
     def _launch(self) -> None:
-        command = ["-m", "gunicorn", "--workers", str(self.worker_count), "--no-control-socket"]
+        command = ["-m", "gunicorn", "--workers", str(self.worker_count)]
         if not (ROOT / "gunicorn.conf.py").exists():
             command += ["-k", "gevent"]
         self._env.setdefault("WEB_CONCURRENCY", str(self.worker_count))

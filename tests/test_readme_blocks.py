@@ -33,6 +33,7 @@ import pytest
 from readme import LANGUAGES, ROOT, Block, read
 from servers import GunicornServer
 
+from simpleml.commands.program import program
 from simpleml.commands.train import parser
 from simpleml.corpora import CATALOGUE
 from simpleml.settings import Settings
@@ -206,9 +207,24 @@ def makes_games(command: str, checkout: Path) -> None:
     assert text.count("\n") == GAMES and set(text) == set("UDLR\n")
 
 
+def holds_program(command: str, checkout: Path) -> None:
+    """simpleml has the command, and the command the options."""
+    name, *words = shlex.split(command)[1:]
+    if name == "train":
+        holds_training(f"python train.py {shlex.join(words)}", checkout)
+    else:
+        program.commands[name].make_context(name, words)
+
+
+def holds_installing(command: str, checkout: Path) -> None:
+    """tests/packaging installs it."""
+
+
 RULES: list[tuple[str, Callable[[str, Path], None]]] = [
     (r"([A-Z_]+=\S+ )*make \w+", holds_make),
     (r"\.venv/bin/python train\.py .+", holds_training),
+    (r"simpleml .+", holds_program),
+    (r"pip install \.", holds_installing),
     (r"\.venv/bin/python examples/tetris\.py --games \d+ > tetris\.txt", makes_games),
 ]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What a shipped model's card says of its writing: samples and copying; and ML/README.md.
 
-    python bench/cards.py sherlock --licence "public domain" --source "…" --example "Holmes "
-    python bench/cards.py --readme
+    python tools/cards.py sherlock --licence "public domain" --source "…" --example "Holmes "
+    python tools/cards.py --readme
 
 For each model named it generates samples in both modes at temperatures 0.2, 0.5 and 0.8 after the
 first of its examples, examines 20,000 characters at each of these temperatures for passages that
@@ -34,7 +34,7 @@ README_HEAD = """\
 # The models
 
 One folder per model: TFLearn's checkpoint (`.tfl.*`), the alphabet (`char_idx_*.pickle`), the card
-(`.json`) that this page is made from (`python bench/cards.py --readme`), and the training's curve
+(`.json`) that this page is made from (`python tools/cards.py --readme`), and the training's curve
 (`training.csv`, `training.png`). The corpora are not here: `python -m simpleml.corpora get NAME`
 fetches one; Tetris' is made by `python examples/tetris.py`.
 

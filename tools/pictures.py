@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The pictures of README.md and README.fr.md: docs/pictures/*.png.
 
-    python bench/pictures.py            all of them
-    python bench/pictures.py phone      one
+    python tools/pictures.py            all of them
+    python tools/pictures.py phone      one
 
 A real gunicorn on a free port serves ML/, and the system's chromium, driven by Playwright, shows
 its pages. It knows nothing of how they work inside: it fills in the form as a visitor would, with
@@ -22,16 +22,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import ROOT
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+ROOT = Path(__file__).resolve().parent.parent
+for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "browser"):
+    sys.path.insert(0, str(folder))
 
-from pages import choose_model, wait_until_done, write
-from servers import GunicornServer
+from pages import choose_model, wait_until_done, write  # noqa: E402
+from servers import GunicornServer  # noqa: E402
 
-from simpleml.training.progress import read_history
+from simpleml.training.progress import read_history  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
