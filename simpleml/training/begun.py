@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simpleml.errors import TrainingError
 from simpleml.training import schedule
 from simpleml.training.fine_tuning import beginning, tuning
 from simpleml.training.material import Material
 from simpleml.training.options import NOTHING, TrainingOptions
 from simpleml.training.recurrent import Array
+from simpleml.training.state import SavedPoint
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class Begun:
         notes: for people.
         start: the base's parameters for the text's vocabulary; empty for a fresh network.
         card: what the card says of the base; empty for none.
-        language: of the base, if known.
+        about: other fields of the card: the base's language, if known.
     """
 
     options: TrainingOptions
     notes: list[str] = field(default_factory=list)
     start: list[Array] = field(default_factory=list)
     card: dict[str, Any] = field(default_factory=dict)
-    language: str | None = None
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def begin(
@@ -63,8 +65,29 @@ def begin(
         notes,
         base.parameters(material.vocabulary),
         base.described(),
-        base.artifact.card.language,
+        {"language": language} if (language := base.artifact.card.language) else {},
     )
+
+
+def go_on(
+    point: SavedPoint, material: Material, options: TrainingOptions, name: str, text: Path | str
+) -> Begun:
+    """The beginning of a run that goes on from a saved point.
+
+    Args:
+        name: of the model.
+        text: the text file.
+
+    Raises:
+        TrainingError: the point belongs to another text.
+    """
+    before, now = point.facts["text_sha256"], material.corpus["sha256"]
+    if before != now:
+        raise TrainingError(
+            f"cannot resume {name}: it was trained on another text (sha256 {before[:12]}…, {text} "
+            f"has {now[:12]}…)"
+        )
+    return Begun(options, [], point.start, point.facts.get("begun", {}))
 
 
 def settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOptions:

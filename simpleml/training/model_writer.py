@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from simpleml.errors import TrainingError
+from simpleml.models.artifact import find_artifact, read_artifact
 from simpleml.models.card import Card
 from simpleml.training import machine, recurrent
-from simpleml.training.evaluation import Evaluation
+from simpleml.training.evaluation import Evaluation, evaluate_both
 from simpleml.training.export import export
+from simpleml.training.learner import Learner
 from simpleml.training.material import Material
 from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array, NetworkShape
@@ -76,15 +81,31 @@ class ModelWriter:
         metrics["note"] = "still training: measured on a slice of the training part"
         self.write(parameters, run, metrics, stateful=self.options.recipe == "stateful")
 
-    def write_measured(
-        self,
-        parameters: Sequence[Array],
-        run: RunState,
-        stateful: Evaluation,
-        window: Evaluation,
-        reason: str,
-    ) -> Evaluation:
-        """The finished model; returns the figure in the mode that its card chooses."""
+    def measure(
+        self, learner: Learner, run: RunState, reason: str
+    ) -> tuple[Evaluation, Evaluation, float]:
+        """Measure the model, as it was exported, on the held-out text, and say so on its card.
+
+        Returns:
+            The figures stateful and in windows, and bits per character in the card's mode.
+
+        Raises:
+            TrainingError: the model is gone.
+        """
+        paths = find_artifact(self.models_dir, self.name)
+        if paths is None:
+            raise TrainingError(
+                f"{self.models_dir / self.name} has lost its model: train again with --overwrite"
+            )
+        parameters, _ = recurrent.from_network_weights(read_artifact(paths).weights)
+        learner.set_average(parameters)
+        stateful, window = evaluate_both(
+            learner,
+            self.material.validation,
+            self.options.seq_maxlen,
+            np.random.default_rng(0),
+            steps=self.options.steps,
+        )
         bits = self.material.bits_per_character(1.0, "validation")
         prefer_windows = window.nats < stateful.nats - WINDOWS_MARGIN
         chosen = window if prefer_windows else stateful
@@ -104,7 +125,7 @@ class ModelWriter:
             "selection_nats": round(run.best, 4),
         }
         self.write(parameters, run, metrics, stateful=not prefer_windows, reason=reason)
-        return chosen
+        return stateful, window, chosen.nats * bits
 
     def _card(
         self, run: RunState, metrics: dict[str, Any], stateful: bool, reason: str | None

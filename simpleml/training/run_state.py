@@ -10,6 +10,7 @@ from typing import Any
 
 from simpleml.training.evaluation import Evaluation
 from simpleml.training.judging import LEAST_WORSE
+from simpleml.training.progress import duration
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,25 @@ class TrainingResult:
     bits_per_character: float
     seconds: float
     reason: str
+
+    def line(self, held_out: str, window: int) -> str:
+        """For people: what was held out, in words, and the length of the windows are given."""
+        return (
+            f"done: {self.reason}. Best epoch {self.best_epoch} of {self.epochs}, in "
+            f"{duration(self.seconds)}. Held out ({held_out}): {self.stateful.nats:.4f} nats "
+            f"per symbol stateful, {self.window.nats:.4f} in windows of {window}; "
+            f"{self.bits_per_character:.3f} bits per character."
+        )
+
+    def figures(self) -> dict[str, float]:
+        """For the record of the run."""
+        return {
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "stateful_nats": self.stateful.nats,
+            "window_nats": self.window.nats,
+            "bits_per_character": self.bits_per_character,
+        }
 
 
 @dataclass
@@ -79,6 +99,17 @@ class RunState:
     def impatient(self, patience: int) -> bool:
         """Whether there were ``patience`` epochs, and several judgements, without a better one."""
         return self.worse > patience - 1e-6 and self.worse_times >= min(patience, LEAST_WORSE)
+
+    def stopped(self, folder: Path) -> str:
+        """What is said when a signal ended it."""
+        model = (
+            f"the model of epoch {count(self.best_epoch)} is in {folder}"
+            if self.best_epoch
+            else "nothing had been judged yet, so there is no new model"
+        )
+        return (
+            f"stopped in epoch {self.epoch + 1}; {model}. Go on with the same command and --resume"
+        )
 
 
 def count(epochs: float) -> int | float:

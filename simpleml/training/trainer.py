@@ -22,10 +22,9 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from simpleml.errors import TrainingError
-from simpleml.models.artifact import find_artifact, read_artifact
 from simpleml.training import backends, recurrent, schedule, state
-from simpleml.training.begun import Begun, begin, settled
-from simpleml.training.evaluation import Evaluation, evaluate, evaluate_both
+from simpleml.training.begun import begin, go_on, settled
+from simpleml.training.evaluation import Evaluation, evaluate
 from simpleml.training.export import prepare
 from simpleml.training.fine_tuning import mixed
 from simpleml.training.judging import JudgingPlan
@@ -35,7 +34,7 @@ from simpleml.training.material import read_material
 from simpleml.training.model_writer import ModelWriter
 from simpleml.training.options import TrainingOptions, lengthened, resumed
 from simpleml.training.preconditions import check_disk, checked_name, refuse_to_harm
-from simpleml.training.progress import Judgement, Progress, duration
+from simpleml.training.progress import Judgement, Progress
 from simpleml.training.progress.events import EVENTS_FILE
 from simpleml.training.progress.judgements import recorded
 from simpleml.training.recurrent import Array, NetworkShape
@@ -79,6 +78,13 @@ class Trainer:
         TrainingError: it cannot start; the message says why, and nothing has been touched.
     """
 
+    _began = 0.0  # moment of the run's beginning, earlier sessions included
+    _saved = _planned = 0.0  # seconds of training at the last saved point, at the last plan
+    _judge_cost = 0.0  # seconds that the last judgement took
+    _stop = StopRequest()
+    _learner: Learner
+    _epoch_random: Any  # the generator's state when the epoch began
+
     def __init__(
         self,
         text: Path | str,
@@ -98,28 +104,24 @@ class Trainer:
         command: str | None = None,
         about: dict[str, Any] | None = None,
     ) -> None:
+        given = given or {}
         self.name = checked_name(name)
-        self.models_dir = Path(models_dir)
-        self.folder = self.models_dir / name
+        self.models_dir, self.folder = Path(models_dir), Path(models_dir) / name
         self._state_path = self.folder / STATE_FILE
         if not (resume or overwrite):
             refuse_to_harm(self.models_dir, name, self._state_path)
         point = state.load_point(self._state_path) if resume else None
-        if point is not None:
-            self.options = resumed(point.facts["options"], given or {})
-        else:
-            self.options = (options or TrainingOptions()).checked()
-        self.material = material = read_material(text, self.options, encoding, source, licence)
-        if point is not None and point.facts["text_sha256"] != material.corpus["sha256"]:
-            raise TrainingError(
-                f"cannot resume {name}: it was trained on another text (sha256 "
-                f"{point.facts['text_sha256'][:12]}…, {text} has "
-                f"{material.corpus['sha256'][:12]}…)"
-            )
-        if point is not None:
-            begun = Begun(self.options, [], point.start, point.facts.get("begun", {}))
-        else:
-            begun = begin(material, self.options, given or {}, self.models_dir, name)
+        options = (
+            (options or TrainingOptions()).checked()
+            if point is None
+            else resumed(point.facts["options"], given)
+        )
+        self.material = material = read_material(text, options, encoding, source, licence)
+        begun = (
+            begin(material, options, given, self.models_dir, name)
+            if point is None
+            else go_on(point, material, options, name, text)
+        )
         self._start = begun.start
         self._notes = [*material.notes, *begun.notes]
         self.options = settled(begun.options, len(material.training), bool(self._start))
@@ -129,43 +131,28 @@ class Trainer:
         self._point = point
         self._run = RunState.of(point.facts["run"]) if point is not None else RunState()
         self._random = np.random.default_rng(self.options.random_state)
-        self._epoch_random = self._random.bit_generator.state
-        self._pace = self._make_pace(
-            longer=point is not None and lengthened(point.facts["options"], given or {})
-        )
+        self._pace = self._make_pace(given)
         self._plan = JudgingPlan(
             self._chunks.count, material.characters["training"], self.options.judge_every
         )
-        self._judge_cost = 0.0  # seconds that the last judgement took
-        self._began = time.perf_counter()
-        self._saved = self._planned = 0.0  # seconds of training at the last saved point, plan
-        self._stop = StopRequest()
-        self._learner: Learner
         self._progress = progress or Progress(
             folder=self.folder,
             events=self.folder / EVENTS_FILE,
             tensorboard=tensorboard,
             status=status,
         )
-        about = {**({"language": begun.language} if begun.language else {}), **(about or {})}
         self._writer = ModelWriter(
-            self.models_dir,
-            name,
-            material,
-            self.shape,
-            self.options,
-            command,
-            about,
-            begun.card,
-        )
+            self.models_dir, name, material, self.shape, self.options, command,
+            {**begun.about, **(about or {})}, begun.card,
+        )  # fmt: skip
 
     # --- before the first step ---
 
-    def _make_pace(self, longer: bool) -> schedule.Pace:
-        """The plan of updates; ``longer`` when a resumed run got another end than it had."""
+    def _make_pace(self, given: dict[str, Any]) -> schedule.Pace:
+        """The plan of updates; a resumed run that was ``given`` another end moves on it."""
         assert self.options.epochs is not None
         total = self.options.epochs * self._chunks.count
-        if longer:
+        if self._point is not None and lengthened(self._point.facts["options"], given):
             self._run.progress = min(1.0, self._updates_done() / total)
         minutes = self.options.max_minutes
         return schedule.Pace(total, None if minutes is None else 60 * minutes)
@@ -388,21 +375,7 @@ class Trainer:
         """Measure the best epoch, as it was exported, on the held-out text: once."""
         if self._start and not self._run.best_epoch:  # the text made nothing better
             self._writer.write_unfinished(self._start, self._run, self._run.best)
-        paths = find_artifact(self.models_dir, self.name)
-        if paths is None:
-            raise TrainingError(f"{self.folder} has lost its model: train again with --overwrite")
-        weights = read_artifact(paths).weights
-        parameters, _ = recurrent.from_network_weights(weights)
-        self._learner.set_average(parameters)
-        stateful, window = evaluate_both(
-            self._learner,
-            self.material.validation,
-            self.options.seq_maxlen,
-            np.random.default_rng(0),
-            steps=self.options.steps,
-        )
-        chosen = self._writer.write_measured(parameters, self._run, stateful, window, reason)
-        seconds = self._elapsed()
+        stateful, window, bits = self._writer.measure(self._learner, self._run, reason)
         result = TrainingResult(
             folder=self.folder,
             epochs=count(max(self._run.judged, self._run.epoch)),
@@ -410,25 +383,12 @@ class Trainer:
             selection_nats=self._run.best,
             stateful=stateful,
             window=window,
-            bits_per_character=self.material.bits_per_character(chosen.nats, "validation"),
-            seconds=seconds,
+            bits_per_character=bits,
+            seconds=self._elapsed(),
             reason=reason,
         )
-        self._progress.end(
-            "done",
-            reason,
-            epochs=result.epochs,
-            best_epoch=result.best_epoch,
-            stateful_nats=stateful.nats,
-            window_nats=window.nats,
-            bits_per_character=result.bits_per_character,
-        )
-        self._progress.note(
-            f"done: {reason}. Best epoch {result.best_epoch} of {result.epochs}, in "
-            f"{duration(seconds)}. Held out ({self.material.held_out}): {stateful.nats:.4f} nats "
-            f"per symbol stateful, {window.nats:.4f} in windows of {self.options.seq_maxlen}; "
-            f"{result.bits_per_character:.3f} bits per character."
-        )
+        self._progress.note(result.line(self.material.held_out, self.options.seq_maxlen))
+        self._progress.end("done", reason, **result.figures())
         return result
 
     # --- parts of a step ---
@@ -481,13 +441,4 @@ class Trainer:
         """End the run if a signal asked for it; what there is to save has just been saved."""
         if self._stop.number is None:
             return
-        model = (
-            f"the model of epoch {count(self._run.best_epoch)} is in {self.folder}"
-            if self._run.best_epoch
-            else "no epoch had ended yet, so there is no new model"
-        )
-        raise InterruptedTrainingError(
-            f"stopped in epoch {self._run.epoch + 1}; {model}. Go on with the same command and "
-            "--resume",
-            self._stop.number,
-        )
+        raise InterruptedTrainingError(self._run.stopped(self.folder), self._stop.number)
