@@ -137,11 +137,14 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Drop the gauges of a worker that is gone; its counters and histograms stay."""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        from prometheus_client import multiprocess
+    """Drop the gauges of a worker that is gone; its counters and histograms stay.
 
-        multiprocess.mark_process_dead(worker.pid)
+    prometheus_client's mark_process_dead does the same, but gunicorn 23 comes here from a signal
+    handler, where the next worker's end interrupts an import and finds half a module.
+    """
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        for gauge in Path(folder).glob(f"gauge_live*_{worker.pid}.db"):
+            gauge.unlink(missing_ok=True)
 
 
 def _stop_engine(worker: Any) -> None:

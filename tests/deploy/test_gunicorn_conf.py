@@ -114,6 +114,23 @@ def test_given_metrics_folder_is_emptied_of_an_earlier_start(
         assert folder.is_dir()
 
 
+def test_the_gauges_of_a_worker_that_is_gone_go_without_an_import(tmp_path: Path) -> None:
+    """gunicorn 23 reaps in a signal handler: a second worker's end would find half a module."""
+    left = {"counter_7.db", "histogram_7.db", "gauge_livesum_77.db", "gauge_all_7.db"}
+    for name in left | {"gauge_livesum_7.db", "gauge_livemax_7.db"}:
+        (tmp_path / name).write_bytes(b"")
+    code = (
+        "import sys; from types import SimpleNamespace\n"
+        "from simpleml.commands import gunicorn_conf\n"
+        "before = set(sys.modules); gunicorn_conf.child_exit(None, SimpleNamespace(pid=7))\n"
+        "print(set(sys.modules) - before)"
+    )
+    env = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert told.stdout == "set()\n", told.stdout + told.stderr
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
 @contextmanager
 def idle_connections(server: Server, count: int) -> Iterator[list[http.client.HTTPConnection]]:
     """Clients that have asked once and keep their connection."""
