@@ -47,12 +47,7 @@ def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
         name = chosen["name"] or chosen["corpus"] or chosen["text"].stem
         options = TrainingOptions(**{**usual, **given}).checked()
         if chosen["check"]:
-            from simpleml.training.check.report import check_facts, check_text
-
-            if chosen["json"]:
-                print(json.dumps(check_facts(chosen["text"], options, encoding=chosen["encoding"])))
-            else:
-                print(check_text(chosen["text"], options, encoding=chosen["encoding"]))
+            print(_checked(chosen, name, options, given))
             return 0
         return _train(chosen, name, options, given, prog)
     except SimpleMLError as error:
@@ -70,6 +65,21 @@ def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
         message = f"{type(error).__name__}: {error}"
         print(json.dumps({"error": {"code": "unexpected", "message": message}}))
         return UNEXPECTED
+
+
+def _checked(
+    chosen: dict[str, Any], name: str, options: TrainingOptions, given: dict[str, Any]
+) -> str:
+    """What --check says."""
+    from simpleml.training.check.report import check_facts, check_text
+
+    how = {
+        "encoding": chosen["encoding"], "models_dir": chosen["models_dir"],
+        "name": name, "given": given,
+    }  # fmt: skip
+    if chosen["json"]:
+        return json.dumps(check_facts(chosen["text"], options, **how))
+    return check_text(chosen["text"], options, **how)
 
 
 def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def _network(parser: argparse.ArgumentParser) -> None:
     """The network, and what it begins from."""
     size = parser.add_argument_group("the network")
     size.add_argument(
-        "--from",
         "--begin-from",
+        "--from",
         dest="begin_from",
         metavar="auto|nothing|MODEL",
         default=argparse.SUPPRESS,

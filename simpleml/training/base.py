@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from simpleml.errors import SimpleMLError, TrainingError
-from simpleml.models.artifact import Artifact, find_artifact, read_artifact, read_card
+from simpleml.models.artifact import Artifact, find_artifact, read_artifact
+from simpleml.models.bases import bases_in
 from simpleml.models.vocabulary import Vocabulary
 from simpleml.training.recurrent import (
     Array,
@@ -121,26 +122,6 @@ def sampled(symbols: Array, most: int = MEASURED_SYMBOLS) -> Array:
     return np.concatenate([symbols[start : start + stretch] for start in starts])
 
 
-def bases_in(models_dir: Path | str, besides: str) -> list[str]:
-    """Names of the models whose card says that others may begin from them.
-
-    Args:
-        besides: the model that is being written, which is none of them.
-    """
-    folder = Path(models_dir)
-    names = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
-    return [name for name in names if name != besides and _is_base(folder, name)]
-
-
-def _is_base(folder: Path, name: str) -> bool:
-    try:
-        paths = find_artifact(folder, name)
-        card = None if paths is None else read_card(paths)
-    except SimpleMLError:
-        return False  # a broken model is no base, and no reason not to train
-    return card is not None and card.base and card.level == "char"
-
-
 def read_base(reference: str, models_dir: Path | str, *, level: str, name: str) -> Artifact:
     """The model to begin from, by its name in the models folder or by its folder's path.
 
@@ -188,7 +169,9 @@ def measured(artifact: Artifact, vocabulary: Vocabulary, symbols: Array) -> Base
     sample = sampled(symbols)
     share = float(known[sample].mean())
     if not share:
-        raise TrainingError(f"{artifact.name} knows not one symbol of the text: use --from nothing")
+        raise TrainingError(
+            f"--from {artifact.name}: it knows not one symbol of the text; use --from nothing"
+        )
     nats = nats_of(transferred(artifact, vocabulary), sample)
     return Base(artifact.name, artifact, nats, share)
 

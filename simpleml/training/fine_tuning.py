@@ -35,6 +35,10 @@ class Beginning:
     why: str
     counting: float | None = None
     """Nats per symbol of a 6-gram model on the selection slice, where it was asked."""
+    reason: str = "asked"
+    """The same for programs: asked, kind, no_base, size, best or counting."""
+    nats: float | None = None
+    """Nats per symbol with which the base, or the best that was tried, predicts the text."""
 
 
 def beginning(
@@ -63,23 +67,32 @@ def beginning(
         artifact = bases.read_base(options.begin_from, models_dir, level=options.level, name=name)
         found = bases.measured(artifact, material.vocabulary, material.training)
         return Beginning(
-            found, f"from {found.name}, as asked: it predicts the text with {found.nats:.2f} nats"
+            found,
+            f"from {found.name}, as asked: it predicts the text with {found.nats:.2f} nats",
+            nats=found.nats,
         )
     if options.level != "char" or options.recipe != "stateful":
-        return Beginning(None, "from nothing: bases are of characters and of the stateful recipe")
+        return Beginning(
+            None,
+            "from nothing: bases are of characters and of the stateful recipe",
+            reason="kind",
+        )
     best = bases.best_base(models_dir, name, material.vocabulary, material.training)
     if best is None:
-        return Beginning(None, "from nothing: no base lies among the models")
+        return Beginning(None, "from nothing: no base lies among the models", reason="no_base")
     layers, units = best.shape
     if (given.get("layers", layers), given.get("units", units)) != best.shape:
         return Beginning(
-            None, f"from nothing: another size was asked for than {best.name}'s {layers}x{units}"
+            None,
+            f"from nothing: another size was asked for than {best.name}'s {layers}x{units}",
+            reason="size",
+            nats=best.nats,
         )
     counting = counting_nats(material)
     said = f"{best.name} predicts the text with {best.nats:.2f} nats, counting with {counting:.2f}"
     if best.nats < counting:
-        return Beginning(best, f"from {best.name}: {said}", counting)
-    return Beginning(None, f"from nothing: {said}", counting)
+        return Beginning(best, f"from {best.name}: {said}", counting, "best", best.nats)
+    return Beginning(None, f"from nothing: {said}", counting, "counting", best.nats)
 
 
 def counting_nats(material: Material) -> float:

@@ -15,7 +15,14 @@ import numpy as np
 from simpleml.errors import CorpusError
 from simpleml.models import words
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.training.corpus import Part, Split, encode_characters, read_file, split_text
+from simpleml.training.corpus import (
+    Part,
+    Split,
+    TextFile,
+    encode_characters,
+    read_file,
+    split_text,
+)
 from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array
 
@@ -57,7 +64,16 @@ def read_material(
     Raises:
         CorpusError: the text cannot be used; the message says what is wrong and where.
     """
-    file = read_file(path, encoding)
+    return material_of(read_file(path, encoding), options, source, licence)
+
+
+def material_of(
+    file: TextFile,
+    options: TrainingOptions,
+    source: str | None = None,
+    licence: str | None = None,
+) -> Material:
+    """As :func:`read_material`, of a file that was read."""
     text = file.text.lower() if options.lower else file.text
     split = split_text(text, options.validation, options.validation_fraction)
     if options.level == "word":

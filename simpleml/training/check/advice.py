@@ -18,6 +18,7 @@ from simpleml.training.progress import duration
 
 ENDS_DIFFER = 0.10  # bits per character
 TOO_SHORT, SHORT = 20_000, 100_000  # characters
+LITTLE = 5_000  # characters, for a network that knows the language
 SIZES = ((3, 512), (2, 256), (2, 128))  # layers and units, the better ones first
 ENOUGH_UPDATES = 1_000
 """A stack of LSTMs stays at the frequencies of the symbols for 150 to 200 updates; the run that
@@ -34,9 +35,21 @@ class Advice:
     values: dict[str, float]  # the numbers in it
 
 
-def advise(seen: Inspection, speed: Speed) -> list[Advice]:
-    """What to do about it; the first says whether the text is enough."""
+def advise(seen: Inspection, speed: Speed, base: str | None = None) -> list[Advice]:
+    """What to do about it; the first says whether the text is enough.
+
+    Args:
+        base: name of the model that the training would begin from.
+    """
+    if base is not None:
+        return [_enough_for(base, seen, speed), *_text(seen)]
     return [_enough(seen), *_network(seen.options, speed), *_text(seen)]
+
+
+def whole_seconds(options: TrainingOptions, speed: Speed) -> float:
+    """Seconds of training at most, evaluations not counted."""
+    whole = speed.epoch_seconds * speed.epochs
+    return whole if options.max_minutes is None else min(whole, 60 * options.max_minutes)
 
 
 def suggested_size(options: TrainingOptions, speed: Speed) -> tuple[int, int]:
@@ -99,6 +112,25 @@ def _enough(seen: Inspection) -> Advice:
         "enough",
         f"Enough: {size:,} characters are a text that a network can learn from.",
         {"characters": size},
+    )
+
+
+def _enough_for(base: str, seen: Inspection, speed: Speed) -> Advice:
+    """Whether it is enough to teach a network that knows the language its manner."""
+    size, seconds = len(seen.text), whole_seconds(seen.options, speed)
+    values = {"characters": size, "wanted": TOO_SHORT, "seconds": round(seconds, 1)}
+    if size < LITTLE:
+        return Advice(
+            "little_begun",
+            f"Little: {base} knows the language already, but {size:,} characters teach it hardly "
+            f"any manner of their own. Collect {TOO_SHORT:,} or more.",
+            values,
+        )
+    return Advice(
+        "enough_begun",
+        f"Enough: {base} knows the language already; {size:,} characters teach it the manner of "
+        f"this text, in {duration(seconds)} at most.",
+        values,
     )
 
 

@@ -1,17 +1,22 @@
 """``train.py TEXT --check``: how long, how big, is it enough; in seconds, training nothing.
 
-Looks at the text (``inspection``), measures how fast this machine trains a network of the size
-asked for (``speed``), and says what to do (``advice``). Only the measurement imports Keras.
+Looks at the text (``inspection``), chooses what a training would begin from, measures how fast this
+machine trains a network of the size asked for (``speed``), and says what to do (``advice``). Only
+the measurement imports Keras.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simpleml.training.check.advice import advise, suggested_size
+from simpleml.training.begun import settled
+from simpleml.training.check.advice import Advice, advise, suggested_size, whole_seconds
 from simpleml.training.check.inspection import (
     NATS_TO_BITS,
     NGRAM_ORDERS,
@@ -21,49 +26,88 @@ from simpleml.training.check.inspection import (
 )
 from simpleml.training.check.repetition import PASSAGE
 from simpleml.training.corpus import line_and_column, read_file
+from simpleml.training.fine_tuning import Beginning, beginning, counting_nats
 from simpleml.training.machine import Speed
+from simpleml.training.material import material_of
 from simpleml.training.options import TrainingOptions
 from simpleml.training.progress import duration
 
 SHOWN = 8  # rare symbols to list
 
 
-def check_text(
+@dataclass(frozen=True)
+class Check:
+    """A text, what a training on it would begin from, and how fast this machine would train."""
+
+    seen: Inspection
+    begun: Beginning
+    speed: Speed
+
+    @property
+    def base(self) -> str | None:
+        """Name of the base, if there is one."""
+        return None if self.begun.base is None else self.begun.base.name
+
+    @property
+    def advice(self) -> list[Advice]:
+        return advise(self.seen, self.speed, self.base)
+
+
+def look(
     path: Path | str,
     options: TrainingOptions,
     *,
     encoding: str | None = None,
     measure: Callable[[], Speed] | None = None,
-) -> str:
-    """The whole answer, in lines of text.
+    models_dir: Path | str | None = None,
+    name: str = "",
+    given: dict[str, Any] | None = None,
+) -> Check:
+    """Look at a text, choose what to begin from, time some steps.
 
     Args:
         measure: what takes some training steps; a real training of this text by default.
+        models_dir: where bases lie; None for nowhere.
+        name: of the model that would be written.
+        given: options that were named explicitly.
 
     Raises:
         TrainingError: the text cannot be trained on or an option is impossible; says why.
     """
-    inspection = inspect_text(read_file(path, encoding), options)
-    speed = measure() if measure is not None else _measure(path, options, encoding)
-    advice = [one.words for one in advise(inspection, speed)]
-    sections = (describe(inspection), estimate(inspection, speed), advice)
+    file = read_file(path, encoding)
+    if models_dir is None:
+        begun = Beginning(None, "from nothing: no folder of models was named", reason="no_base")
+    else:
+        material = material_of(file, options)
+        begun = beginning(material, options, given or {}, models_dir, name)
+        if begun.base is not None:
+            layers, units = begun.base.shape
+            options = dataclasses.replace(options, layers=layers, units=units)
+            options = settled(options, len(material.training), begun=True)
+            if begun.counting is None:
+                begun = dataclasses.replace(begun, counting=counting_nats(material))
+    seen = inspect_text(file, options)
+    return Check(seen, begun, (measure or partial(_measure, path, options, encoding))())
+
+
+def check_text(path: Path | str, options: TrainingOptions, **how: Any) -> str:
+    """The whole answer, in lines of text; arguments and errors are those of :func:`look`."""
+    found = look(path, options, **how)
+    advice = [one.words for one in found.advice]
+    sections = (describe(found.seen), [*begins(found), *estimate(found.seen, found.speed)], advice)
     return "\n\n".join("\n".join(lines) for lines in sections)
 
 
-def check_facts(
-    path: Path | str,
-    options: TrainingOptions,
-    *,
-    encoding: str | None = None,
-    measure: Callable[[], Speed] | None = None,
-) -> dict[str, Any]:
+def check_facts(path: Path | str, options: TrainingOptions, **how: Any) -> dict[str, Any]:
     """The same answer for programs: plain values, times in seconds, sizes in bytes.
 
-    Args and errors are those of :func:`check_text`.
+    Arguments and errors are those of :func:`look`.
     """
-    seen = inspect_text(read_file(path, encoding), options)
-    speed = measure() if measure is not None else _measure(path, options, encoding)
-    layers, units = suggested_size(options, speed)
+    found = look(path, options, **how)
+    seen, speed, options = found.seen, found.speed, found.seen.options
+    layers, units = options.layers, options.units
+    if found.base is None:
+        layers, units = suggested_size(options, speed)
     rare = []
     for character, times, position in seen.rare[:SHOWN]:
         line, column = line_and_column(seen.text, position)
@@ -88,14 +132,14 @@ def check_facts(
         "characters_per_second": round(speed.characters_per_second),
         "epochs": speed.epochs,
         "epoch_seconds": round(speed.epoch_seconds, 1),
-        "seconds": round(_whole_seconds(options, speed), 1),
+        "seconds": round(whole_seconds(options, speed), 1),
         "memory": speed.peak_memory,
         "machine": speed.machine,
+        "begins_from": _beginning_facts(found),
         "advice": [
-            {"code": one.code, "message": one.words, "values": one.values}
-            for one in advise(seen, speed)
+            {"code": one.code, "message": one.words, "values": one.values} for one in found.advice
         ],
-        "words": [*describe(seen), *estimate(seen, speed)],
+        "words": [*describe(seen), *begins(found), *estimate(seen, speed)],
     }
 
 
@@ -134,6 +178,36 @@ def describe(seen: Inspection) -> list[str]:
     return lines
 
 
+def begins(found: Check) -> list[str]:
+    """What a training would begin from, and why."""
+    begun = found.begun
+    if begun.base is None or begun.counting is None:
+        return [f"begins {begun.why}"]
+    as_it_is = _in_both(begun.base.nats)
+    return [
+        f"begins from {found.base}: as it is, it predicts this text with {as_it_is}",
+        f"counting which character follows which five needs {_in_both(begun.counting)}",
+    ]
+
+
+def _in_both(nats: float) -> str:
+    return f"{nats * NATS_TO_BITS:.2f} bits per character ({nats:.2f} nats)"
+
+
+def _beginning_facts(found: Check) -> dict[str, Any]:
+    def bits(nats: float | None) -> float | None:
+        return None if nats is None else round(nats * NATS_TO_BITS, 4)
+
+    begun = found.begun
+    return {
+        "name": found.base,
+        "why": begun.why,
+        "reason": begun.reason,
+        "bits": bits(begun.nats),
+        "counting_bits": bits(begun.counting),
+    }
+
+
 def estimate(seen: Inspection, speed: Speed) -> list[str]:
     """How long and how big, line by line."""
     options = seen.options
@@ -151,12 +225,6 @@ def estimate(seen: Inspection, speed: Speed) -> list[str]:
         f"bar to beat: {seen.ngram_bits:.3f} bits per character "
         f"({seen.ngram_bits / NATS_TO_BITS:.3f} nats) held out, by {counted} (Kneser-Ney)",
     ]
-
-
-def _whole_seconds(options: TrainingOptions, speed: Speed) -> float:
-    """Seconds of training at most, evaluations not counted."""
-    whole = speed.epoch_seconds * speed.epochs
-    return whole if options.max_minutes is None else min(whole, 60 * options.max_minutes)
 
 
 def _name(character: str) -> str:

@@ -6,6 +6,7 @@ training would use.
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 from simpleml.training import backends
 from simpleml.training.machine import Speed
 from simpleml.training.masks import draw_masks
-from simpleml.training.options import TrainingOptions
+from simpleml.training.options import NOTHING, TrainingOptions
 from simpleml.training.trainer import Trainer
 
 WARM_UP = 2  # updates; the first one compiles
@@ -28,6 +29,8 @@ def measure_speed(path: Path | str, options: TrainingOptions, encoding: str | No
     Raises:
         TrainingError: such a training could not start; says why.
     """
+    # Weights that are drawn take as long as a base's.
+    options = dataclasses.replace(options, begin_from=NOTHING)
     with tempfile.TemporaryDirectory() as nowhere:
         probe = _Probe(path, "check", models_dir=nowhere, options=options, encoding=encoding)
         return probe.measure()
