@@ -35,6 +35,7 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
         TrainingNotInstalledError: this server cannot train.
     """
     process.require_training()
+    store.check_beginning(options)
     with store.workshop() as folder, (store.root / ".check").open("a") as turn:
         try:
             fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +45,11 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
                 retry_after=RETRY_SECONDS,
             ) from None
         (folder / "text.txt").write_text(text, encoding="utf-8", newline="")
-        arguments = ["text.txt", *process.PLAIN, "--check", "--json", *process.flags(options)]
+        arguments = [
+            *("text.txt", *process.PLAIN, "--check", "--json"),
+            # a name that no model has: each base is one that may be begun from
+            *("--name", ".check", "--models-dir", str(store.models_dir), *process.flags(options)),
+        ]
         said, complaints = folder / "said.json", folder / "errors.txt"
         with said.open("wb") as output, complaints.open("wb") as errors:
             child = process.start(arguments, folder=folder, lock=None, output=output, errors=errors)
@@ -72,7 +77,7 @@ def _facts(code: int, said: bytes, complaints: Path) -> dict[str, Any]:
     if code == 0 and isinstance(answer, dict):
         return answer
     if code == REFUSED and message:
-        raise InvalidValueError(message, param="text")
+        raise InvalidValueError(message, param="from" if message[:6] == "--from" else "text")
     lines = "\n".join(read_log(complaints).lines)
     _log.error("looking at a text ended with status %s\n%s", code, lines)
     raise SimpleMLError(f"The text could not be looked at: {message or f'status {code}'}.")

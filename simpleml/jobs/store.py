@@ -28,6 +28,7 @@ from typing import IO, Any
 
 from simpleml.errors import (
     InvalidValueError,
+    SimpleMLError,
     TrainingConflictError,
     TrainingNotFoundError,
     TrainingStorageError,
@@ -35,6 +36,8 @@ from simpleml.errors import (
 from simpleml.files import sync_folder, write_whole
 from simpleml.jobs.job import Job, State, read_job, write_job
 from simpleml.jobs.report import read_curve
+from simpleml.models.artifact import find_artifact, read_card
+from simpleml.models.bases import bases_in
 from simpleml.models.card import NAME_PATTERN, check_name
 
 FOLDER = ".training"
@@ -160,6 +163,36 @@ class JobStore:
                 f"There are {self.most} trainings, as many as this server keeps: delete one first."
             )
 
+    def check_beginning(self, options: dict[str, Any], name: str | None = None) -> None:
+        """See whether a training could begin from the model that its options name, if they do.
+
+        Args:
+            name: of the model that is to be made.
+
+        Raises:
+            InvalidValueError: there is no such model in this folder, or it is of another kind.
+        """
+        base = options.get("begin_from", "auto")
+        if base in ("auto", "nothing"):
+            return
+        try:
+            paths = find_artifact(self.models_dir, base)
+            card = None if paths is None else read_card(paths)
+        except SimpleMLError as error:
+            raise InvalidValueError(f"from is {base!r}: {error.message}", param="from") from None
+        if base == name:
+            why = "that is the model to be made; choose another name"
+        elif paths is None:
+            there = ", ".join(bases_in(self.models_dir)) or "none"
+            why = f"there is no such model here; bases here: {there}"
+        elif card is not None and card.level != "char":
+            why = "it is a network of words"
+        elif options.get("level") == "word":
+            why = "a network of words begins from nothing"
+        else:
+            return
+        raise InvalidValueError(f"from is {base[:70]!r}: {why}", param="from")
+
     def create(
         self, name: str, text: str, options: dict[str, Any], source: str | None = None
     ) -> Job:
@@ -168,6 +201,7 @@ class JobStore:
         Raises:
             InvalidValueError, TrainingConflictError: as `check_free`.
         """
+        self.check_beginning(options, name)
         self.check_free(name)
         now = time.time()
         content = text.encode()

@@ -202,6 +202,50 @@ def test_a_wrong_value_is_named(make_client: Any, body: dict[str, Any], param: s
     assert answer.json["error"]["param"] == param
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"from": "nobody"}, "there is no such model here; bases here: tales"),
+        ({"from": "../tales"}, "there is no such model here"),
+        ({"from": "/etc"}, "there is no such model here"),
+        ({"from": ".."}, "there is no such model here"),
+        ({"from": "words"}, "it is a network of words"),
+        ({"from": "tales", "level": "word"}, "a network of words begins from nothing"),
+        ({"from": "a", "name": "a"}, "that is the model to be made"),
+    ],
+)
+@needs_training
+def test_what_cannot_be_begun_from_is_refused_at_once(
+    make_client: Any, tmp_path: Path, asked: dict[str, Any], reason: str
+) -> None:
+    write_model(tmp_path, "tales", base=True)
+    write_model(tmp_path, "words", level="word", alphabet=["<unk>", " the", "."])
+    client = make_client()
+    paths = ["/v1/train"] if "name" in asked else ["/v1/train", "/v1/train/check"]
+    for path in paths:
+        name = {"name": "b"} if path == "/v1/train" else {}
+        answer = client.post(path, json={"text": TEXT, **name, **asked})
+        assert answer.status_code == 400, answer.text
+        error = answer.json["error"]
+        assert error["param"] == "from" and reason in error["message"]
+    assert client.get("/v1/train").json["trainings"] == []
+
+
+@needs_training
+def test_a_base_is_named_and_its_sizes_are_its_own(make_client: Any, tmp_path: Path) -> None:
+    write_model(tmp_path, "tales", base=True)
+    client = make_client()
+    client.application.extensions["simpleml_training"].supervisor.stop()
+    answer = client.post("/v1/train", json={"name": "a", "text": TEXT, "from": "tales"})
+    assert answer.status_code == 202, answer.text
+    assert answer.json["begun_from"] is None, "not known yet"
+    options = JobStore(tmp_path, most=3).get("a").options
+    assert options["begin_from"] == "tales" and not {"layers", "units"} & set(options)
+    sized = client.post("/v1/train", json={"name": "b", "text": TEXT, "units": 64})
+    assert sized.json["options"]["units"] == 64
+    assert sized.json["options"]["begin_from"] == "auto"
+
+
 @needs_training
 def test_texts_are_limited_in_bytes_however_they_come(make_client: Any) -> None:
     client = make_client(training_max_bytes=5000)
@@ -468,6 +512,7 @@ def test_a_text_is_looked_at(models: Path) -> None:
         found = api.valid("CheckAnswer", facts.json())
         assert found["advice"][0]["code"] == "too_short"
         assert found["seconds"] > 0 and found["units"] == 16
+        assert found["begins_from"]["reason"] == "no_base"
         (file,) = found["files"]
         assert (file["name"], file["format"]) == ("tale.html", "html")
         assert file["characters"] == found["characters"]

@@ -55,6 +55,22 @@ class FilesAnswer(TypedDict):
     files: list[FileAnswer]
 
 
+class BeginningAnswer(TypedDict):
+    """What a training would begin from, and why."""
+
+    name: Annotated[str | None, Field(description="Of the base; null for nothing.")]
+    why: Annotated[str, Field(description="In English.")]
+    reason: Annotated[
+        Literal["asked", "kind", "no_base", "size", "best", "counting"],
+        Field(description="The same for programs."),
+    ]
+    bits: Annotated[
+        float | None,
+        Field(description="Per character: how the base, or the best one, predicts the text now."),
+    ]
+    counting_bits: Annotated[float | None, Field(description="Those that counting needs.")]
+
+
 class CheckAnswer(TypedDict):
     """Whether a text is enough, and what training on it takes on this machine."""
 
@@ -83,6 +99,7 @@ class CheckAnswer(TypedDict):
     seconds: Annotated[float, Field(ge=0, description="Of training, at most.")]
     memory: Annotated[int, Field(ge=0, description="Bytes, at most so far.")]
     machine: str
+    begins_from: BeginningAnswer
     advice: Annotated[
         list[AdviceAnswer], Field(description="The first says whether the text is enough.")
     ]
@@ -101,6 +118,9 @@ class TrainingSummary(TypedDict):
     characters: Annotated[int, Field(ge=0, description="Of the text.")]
     source: str | None
     options: dict[str, Any]
+    begun_from: Annotated[
+        str | None, Field(description="The base it began from; null for nothing or not known yet.")
+    ]
     model_ready: Annotated[bool, Field(description="A model of it can be used.")]
     progress: _Share
     epoch: Annotated[int, Field(ge=0, description="Epochs that are done.")]

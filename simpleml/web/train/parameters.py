@@ -41,6 +41,12 @@ class CheckParameters(BaseModel):
     units: Annotated[int, Field(ge=8, le=1024), WHOLE] = Field(
         512, description="Units of each layer."
     )
+    begin_from: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        "auto",
+        alias="from",
+        description="What to begin from: auto (the base that predicts the text better than "
+        "counting does), nothing, or the name of a model here.",
+    )
     level: Literal["char", "word"] = Field(
         "char", description="Symbols: characters, or words and marks."
     )
@@ -76,7 +82,9 @@ class CheckParameters(BaseModel):
 
     def options(self) -> dict[str, Any]:
         """train.py's options, by the names of TrainingOptions' fields."""
-        return self.model_dump(exclude={"text", "name", "source"})
+        # A size that was not asked for is a base's to choose.
+        unasked = {"layers", "units"} - self.model_fields_set
+        return self.model_dump(exclude={"text", "name", "source"} | unasked)
 
 
 class TrainParameters(CheckParameters):

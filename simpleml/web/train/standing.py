@@ -17,7 +17,7 @@ from simpleml.errors import SimpleMLError
 from simpleml.jobs.job import Job
 from simpleml.jobs.report import CurvePoint, read_curve, read_log, read_status
 from simpleml.jobs.store import JobStore
-from simpleml.models.artifact import find_artifact
+from simpleml.models.artifact import find_artifact, read_card
 from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
 
 Result = TypeVar("Result")
@@ -118,6 +118,7 @@ def summary(store: JobStore, job: Job, jobs: list[Job], curve: list[CurvePoint])
         "characters": job.characters,
         "source": job.source,
         "options": job.options,
+        "begun_from": _begun_from(store, job),
         "model_ready": _model_ready(store, job),
         "progress": 1.0 if job.state == "done" else min(1.0, status.get("share") or 0.0),
         "epoch": last.epoch if last else 0,
@@ -132,6 +133,18 @@ def summary(store: JobStore, job: Job, jobs: list[Job], curve: list[CurvePoint])
 
 def _curve(store: JobStore, job: Job) -> list[CurvePoint]:
     return read_curve(store.model(job.name) / "training.csv") if store.made_here(job) else []
+
+
+def _begun_from(store: JobStore, job: Job) -> str | None:
+    """From the card, hence known from the first judgement on."""
+    try:
+        paths = find_artifact(store.models_dir, job.name) if store.made_here(job) else None
+        card = None if paths is None else read_card(paths)
+        begun = {} if card is None else card.training.get("begun_from")
+    except SimpleMLError:
+        return None
+    name = begun.get("name") if isinstance(begun, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _model_ready(store: JobStore, job: Job) -> bool:
