@@ -32,7 +32,8 @@ FOLDERS = {
 SLOW = (
     "test_api_docs", "test_examples", "test_fuzz", "test_hostile", "test_keys", "test_metrics",
     "test_notebook", "test_openai_client", "test_readme_blocks", "test_serve", "test_settings",
-    "test_shipped_models", "test_supervisor", "test_training_api", "test_corpus_indexes",
+    "test_shipped_models", "test_skips", "test_supervisor", "test_training_api",
+    "test_corpus_indexes",
 )  # fmt: skip
 """Files whose tests start programs of their own or look at very many cases."""
 SERVERS = {"server", "app_server", "one_place"}
