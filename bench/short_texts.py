@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,7 @@ import numpy as np  # noqa: E402
 
 from simpleml.models.artifact import find_artifact, read_artifact  # noqa: E402
 from simpleml.models.vocabulary import Vocabulary  # noqa: E402
-from simpleml.training.base import nats_of, transferred  # noqa: E402
+from simpleml.training.base import bases_in, nats_of, transferred  # noqa: E402
 
 TEST = 60_000
 
@@ -109,9 +110,8 @@ def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[f
     """Nats of train.py's model on the test text, and the command's seconds."""
     with tempfile.TemporaryDirectory(prefix="simpleml-bench-") as made:
         folder = Path(made)
-        for one in models.glob("*/"):
-            if (one / f"{one.name}.json").exists():
-                (folder / one.name).symlink_to(one.resolve())
+        for one in bases_in(models, besides=""):
+            shutil.copytree(models / one, folder / one)
         (folder / "text.txt").write_text(text, encoding="utf-8")
         began = time.perf_counter()
         subprocess.run(

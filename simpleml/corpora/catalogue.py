@@ -49,6 +49,8 @@ class CatalogueEntry:
     """Of train.py, by their names: those that are right for this text where none is given."""
     held_out: tuple[str, ...] = ()
     """Of a collection of novels: those that stand at the end, and measure."""
+    unwrap: bool = False
+    """Its paragraphs lose their hard line ends."""
     base: bool = False
     """A model of it is one to begin others from."""
 
@@ -106,8 +108,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
                     end="End of the Project Gutenberg",
                 ),
             ),
-            sha256="974510f0fd69b2551f9a408b0af631445f86c11dd366bbeb898cf5353ac22287",
+            sha256="dba132930eb0f1f9b39f55535e1f76d27b610ac3bc9dd5a4f529969864809572",
             characters=562_317,
+            unwrap=True,
         ),
         CatalogueEntry(
             name="contes",

@@ -14,6 +14,7 @@ from simpleml.corpora.novels import (
     tei_paragraphs,
     without_rare,
 )
+from simpleml.corpora.typography import unwrapped
 from simpleml.errors import CorpusError
 
 
@@ -28,7 +29,8 @@ def cut(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
     if all(not one.start for one in entry.files):
         return "".join(data.decode("utf-8") for data in raw)
     parts = [_cut_gutenberg(one, data) for one, data in zip(entry.files, raw, strict=True)]
-    return "\n\n\n".join(parts) + "\n"
+    text = "\n\n\n".join(parts) + "\n"
+    return unwrapped(text) if entry.unwrap else text
 
 
 def _novels(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:

@@ -23,8 +23,10 @@ from simpleml.training.material import Material
 from simpleml.training.options import AUTO, NOTHING, TrainingOptions
 from simpleml.training.recurrent import Array
 
-COUNTED_SYMBOLS = 2_000_000
-"""Of the training text, to say how well counting predicts it: some seconds at most."""
+COUNTED_SYMBOLS = 100_000
+"""Of the training text, for counting to learn from. Of a long text it would learn enough to predict
+it better than a base that has not read a line of it, and than which a tuned base is better by far:
+Sherlock Holmes, 0.5 MB: counting 1.26, base 1.27."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,8 @@ def tuning(symbols: int) -> dict[str, Any]:
     in a few passes and more of the base is kept; a long one is read at a higher rate and keeps
     nothing of the base but where it began.
     """
-    # Between 20,000 and 1,000,000 symbols, 0 to 1.
-    length = min(1.0, max(0.0, np.log(max(1, symbols) / 20_000) / np.log(50)))
+    # From 150,000 to 2,000,000 symbols, 0 to 1.
+    length = min(1.0, max(0.0, float(np.log(max(1, symbols) / 150_000) / np.log(2e6 / 150_000))))
     return {
         "learning_rate": round(6e-4 * 2.5**length, 6),
         "epochs": 5 if symbols < 1_500_000 else 4,
@@ -120,7 +122,7 @@ def tuning(symbols: int) -> dict[str, Any]:
         "weight_drop": 0.0,
         "weight_decay": 0.0,
         "batch_size": 16 if symbols < 150_000 else 32 if symbols < 1_500_000 else 64,
-        "base_share": round(0.5 * (1.0 - float(length)), 3),
+        "base_share": round(0.5 * (1.0 - length), 3),
     }
 
 
