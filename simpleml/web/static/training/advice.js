@@ -21,6 +21,7 @@ function show() {
   if (!found) return place.replaceChildren();
   place.replaceChildren(
     h("p", { class: "time" }, say("advice.time", { time: duration(found.seconds) })),
+    h("p", {}, beginning(found.begins_from)),
     h("ul", {}, ...found.advice.map((one) => h("li", {}, sentence(one)))),
     h(
       "p",
@@ -34,6 +35,13 @@ function show() {
       }),
     ),
   );
+}
+
+/** What the training would begin from. @param {any} from */
+function beginning({ name, bits, counting_bits: counting }) {
+  if (!name) return say("advice.from_nothing");
+  const shown = (value) => number(value, { maximumFractionDigits: 2 });
+  return say("advice.begun", { base: name, bits: shown(bits), counting: shown(counting) });
 }
 
 /** An advice in words; one that this page does not know, in the server's own. */
