@@ -35,7 +35,7 @@ TEXT = "".join(
     for what, did in (("lamp", "took"), ("ring", "sold"), ("genie", "gave"))
 )
 TINY = {"layers": 1, "units": 16}
-ENDLESS = {**TINY, "epochs": 1000, "patience": 1000, "sample_every": 0}
+ENDLESS = {**TINY, "text": 30 * TEXT, "epochs": 1000, "patience": 1000, "sample_every": 0}
 SECONDS = 300.0  # that a training may take to come so far, on a busy machine
 KEY = {"Authorization": "Bearer train-key"}
 needs_training = pytest.mark.skipif(
