@@ -101,7 +101,8 @@ def test_ten_thousand_mixed_requests_leave_nothing_behind(models_dir: Path) -> N
         ask_many(server, REQUESTS)
         wait_until(at_rest, what="everything is over")
         assert server.workers == [pid]
-        assert _files_at_rest(worker) == files
+        # One of the warm-up may still have been closing when they were counted.
+        assert _files_at_rest(worker) <= files
         assert worker.num_threads() <= threads
         assert worker.memory_info().rss <= 1.05 * memory
         assert "Traceback" not in server.log
