@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from simpleml import ModelLoader  # noqa: E402
+from simpleml.files import write_whole  # noqa: E402
 from simpleml.generation.sequence_generator import SequenceGenerator  # noqa: E402
 from simpleml.originality import PASSAGE  # noqa: E402
 
@@ -86,16 +86,6 @@ def originality(loader: ModelLoader, generator: SequenceGenerator) -> dict[str, 
     return found
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put a file there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def complete(name: str, given: argparse.Namespace) -> None:
     """Fill in one model's card."""
     path = given.models_dir / name / f"{name}.json"
@@ -114,7 +104,7 @@ def complete(name: str, given: argparse.Namespace) -> None:
     print(name, flush=True)
     notes["samples"] = samples(generator, seed)
     notes["originality"] = originality(loader, generator)
-    write_whole(path, json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+    write_whole(path, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def readme(models_dir: Path) -> str:
@@ -175,7 +165,7 @@ def main() -> None:
     for name in given.names:
         complete(name, given)
     if given.names or given.readme:
-        write_whole(given.models_dir / "README.md", readme(given.models_dir))
+        write_whole(given.models_dir / "README.md", readme(given.models_dir).encode())
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Novel:
 def plain_paragraphs(text: str) -> Iterator[str]:
     """The paragraphs of a plain text that has one a line; footnote marks are taken out."""
     for line in text.replace("\r\n", "\n").split("\n"):
-        if paragraph := " ".join(_FOOTNOTE_MARK.sub("", line).split(" ")).strip():
+        if paragraph := _FOOTNOTE_MARK.sub("", line).strip():
             yield paragraph
 
 
