@@ -3,6 +3,7 @@
     python bench/generate.py                  # everything, about a minute
     python bench/generate.py --seconds 0.5    # a rough look
     python bench/generate.py --no-tflearn
+    python bench/generate.py --blend contes shakespeare   # those of ML/, each alone and together
 
 Every measurement is a process of its own, one after the other: TFLearn changes its process for
 good, and memory and start-up can only be measured in fresh ones. The machine's own limit is a
@@ -47,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each of the three runs")
     parser.add_argument("--no-tflearn", action="store_true", help="leave TFLearn out")
+    parser.add_argument("--blend", nargs="+", metavar="MODEL", help="what a blend of them costs")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--details", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -54,6 +56,9 @@ def main() -> None:
         print(json.dumps(PARTS[options.part](**json.loads(options.details))))
         return
     described = machine()
+    if options.blend:
+        report_blend(described, options.blend, options.seconds)
+        return
     with bench_model() as model:
         report(described, measure(model, options.seconds, not options.no_tflearn), model)
 
@@ -123,6 +128,38 @@ def report(described: dict[str, Any], found: dict[str, Any], model: BenchModel) 
     )
     rounded = {key: round(value, 3) for key, value in found.items()}
     print_json({"bench": "generate", "machine": described, "model": model.origin, **rounded})
+
+
+def report_blend(described: dict[str, Any], names: list[str], seconds: float) -> None:
+    """Characters a second of each model and of all as one blend, as their cards say."""
+    found: dict[str, dict[str, float]] = {}
+    for precision in ("float32", "int8"):
+        found[precision] = _part("blend", names=names, precision=precision, seconds=seconds)
+    rows = [[name, *(f"{rates[name]:,.0f}" for rates in found.values())] for name in found["int8"]]
+    print_table("One text of each model, and of all together; one thread", ["", *found], rows)
+    print_json({"bench": "blend", "machine": described, **found})
+
+
+def blend(names: list[str], precision: str, seconds: float) -> dict[str, float]:
+    """Median characters a second of each model and of their blend, which take turns; one thread.
+
+    With more, the threads of each model's session wait for work while the other's run.
+    """
+    from simpleml import ModelLoader
+
+    models_dir = Path(__file__).resolve().parent.parent / "ML"
+    loader = ModelLoader(models_dir, precision, threads=1)  # type: ignore[arg-type]
+    loaded = [loader.load(name) for name in (*names, "+".join(names))]
+    sizes = [200] * len(loaded)
+    rates: list[list[float]] = [[] for _ in loaded]
+    for _ in range(1 + 2 * RUNS):  # the first says how much to write in the others
+        for at, generator in enumerate(loaded):
+            started = time.perf_counter()
+            generator.generate(sizes[at], temperature=0.5, random_state=1)
+            rates[at].append(sizes[at] / (time.perf_counter() - started))
+            sizes[at] = max(20, int(rates[at][-1] * seconds / 2))
+    medians = [statistics.median(each[1:]) for each in rates]
+    return {one.name: round(rate, 1) for one, rate in zip(loaded, medians, strict=True)}
 
 
 def _part(name: str, /, **details: Any) -> dict[str, Any]:
@@ -254,7 +291,7 @@ def worker(model: BenchModel) -> dict[str, float]:
         }
 
 
-PARTS: dict[str, Any] = {"peak": peak, "tflearn": tflearn, "ours": ours}
+PARTS: dict[str, Any] = {"peak": peak, "tflearn": tflearn, "ours": ours, "blend": blend}
 
 if __name__ == "__main__":
     main()

@@ -40,6 +40,7 @@ class Signal:
         self._guard = new_lock()
 
     def set(self) -> None:
+        """Let one waiter through, now or when it comes."""
         with self._guard:
             if self._lock.locked():
                 self._lock.release()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -37,7 +38,7 @@ class Settings:
         choices=("float32", "int8"),
     )
     threads: int = _setting(
-        0, "native threads per step of a worker; 0 shares the cores among the workers",
+        0, "native threads with which a worker generates; 0 shares the cores among the workers",
         low=0, high=256,
     )  # fmt: skip
     most_loaded: int = _setting(8, "models kept in memory by a worker", low=1, high=1000)
@@ -55,6 +56,11 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(
         ("*",), "origins whose pages may call the server, separated by commas; * for all"
     )
+    frame_ancestors: tuple[str, ...] = _setting(
+        (), "origins whose pages may show these pages in a frame, separated by commas; none lets "
+        "none",
+        pattern=r"\*|https?://[A-Za-z0-9.*-]+(:([0-9]+|\*))?",
+    )  # fmt: skip
     api_keys: tuple[str, ...] = _setting(
         (), "keys that may call it, separated by commas; none lets everyone", secret=True
     )
@@ -67,9 +73,29 @@ class Settings:
     training_max_bytes: int = _setting(
         10_000_000, "bytes of a text to train on", low=1024, high=1 << 30
     )
+    import_max_bytes: int = _setting(
+        100_000_000, "bytes of a model that is brought in, unpacked", low=1024, high=1 << 40
+    )
     training_max_jobs: int = _setting(
         20, "trainings kept, those that wait or are over included", low=1, high=1000
     )
+    corpora_url: str = _setting(
+        "https://raw.githubusercontent.com",
+        "where the texts of shipped models are fetched from: GitHub, or a mirror of it",
+    )
+    class_: bool = _setting(
+        False, "true opens /class: pupils by link, in turn; a teacher who sees, stops and hides"
+    )
+    class_running: int = _setting(
+        2, "texts that a pupil may have written at once, in a class", low=1, high=64
+    )
+    class_waiting: int = _setting(1, "requests of a pupil that may wait", low=0, high=100)
+    class_trainings: int = _setting(1, "trainings of a pupil that may wait or run", low=0, high=100)
+
+    @staticmethod
+    def variable(name: str) -> str:
+        """The environment variable of a setting; `class_` is SIMPLEML_CLASS."""
+        return PREFIX + name.rstrip("_").upper()
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -84,10 +110,10 @@ class Settings:
             near = difflib.get_close_matches(unknown[0], known, 1)
             hint = f"Did you mean {near[0]}?" if near else f"The settings are {', '.join(known)}."
             raise SettingsError(f"Unknown setting {unknown[0]}. {hint}", param=unknown[0])
-        _refuse_misspelt(environment, [PREFIX + name.upper() for name in known])
+        _refuse_misspelt(environment, [cls.variable(name) for name in known])
         values: dict[str, Any] = {}
         for name, one in known.items():
-            variable = PREFIX + name.upper()
+            variable = cls.variable(name)
             if name in given:
                 values[name] = _checked(name, given[name], one.default, one.metadata)
             elif environment.get(variable, "") != "":
@@ -111,11 +137,22 @@ def _refuse_misspelt(environment: Mapping[str, str], known: list[str]) -> None:
                 )
 
 
+def _fitting(label: str, parts: tuple[str, ...], pattern: str) -> tuple[str, ...]:
+    for part in parts:
+        if pattern and not re.fullmatch(pattern, part):
+            raise SettingsError(
+                f"{label} holds {part!r}; it must be origins such as https://example.org, or *",
+                param=label,
+            )
+    return parts
+
+
 def _checked(label: str, value: Any, default: Any, rules: Mapping[str, Any]) -> Any:
     try:
         if isinstance(default, tuple):
             parts = value.split(",") if isinstance(value, str) else value
-            return tuple(part.strip() for part in parts if part.strip())
+            found = tuple(part.strip() for part in parts if part.strip())
+            return _fitting(label, found, rules.get("pattern", ""))
         if isinstance(default, Path):
             return Path(value)
         if isinstance(default, bool):
@@ -150,5 +187,5 @@ def table() -> list[tuple[str, str, str]]:
         bounds = ""
         if "low" in one.metadata:
             bounds = f" ({one.metadata['low']} to {one.metadata['high']})"
-        rows.append((PREFIX + one.name.upper(), shown, one.metadata["help"] + bounds))
+        rows.append((Settings.variable(one.name), shown, one.metadata["help"] + bounds))
     return rows

@@ -209,7 +209,7 @@ def test_without_the_corpus_the_command_says_what_to_do(
 ) -> None:
     write_model(tmp_path, "tales")
     assert main(["tales", "--models-dir", str(tmp_path)]) == 1
-    assert "without it nothing can be said of copying" in capsys.readouterr().err
+    assert "so copying cannot be measured" in capsys.readouterr().err
 
 
 def test_the_command_reports_three_temperatures(

@@ -1,34 +1,37 @@
-"""CorpusIndexes: a model → the index of the text it was trained on, cached, dropped when either
-changes.
+"""CorpusIndexes: a model → the index of the text it was trained on, kept until either changes.
 
 It looks for the text beside the models, by the name that the model's card gives or by the model's
-own. Whether the text is the card's is decided by its sha256 once for each state of the file (inode,
-size, time of change), not for each request. Works under plain threads and under gevent's patched
-ones; what reads or builds belongs into a native thread.
+own, and in the training that made the model (simpleml.models.text_file). The text of the model that
+it began from is found in the same way (`base_of`). Whether a text is the card's is decided by its
+sha256 once for each state of the file (inode, size, time of change), not for each request. Works
+under plain threads and under gevent's patched ones; what reads or builds belongs into a native
+thread.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError
-from simpleml.models.card import Card
+from simpleml.models.card import NAME_PATTERN, Card
+from simpleml.models.text_file import text_file
 from simpleml.native import new_lock
 
 State = tuple[int, int, int, int] | None
+Asked = tuple[Path, str | None, str, bool]
+"""A text as a model has read it: file, sha256, encoding, lower case."""
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """What was found for a model, and of what."""
+    """What was found for a text, and in which state of its file."""
 
     state: State
-    asked: tuple[Any, ...]
     index: OriginalityIndex | None
     complaint: str = ""
     """Why there is no index."""
@@ -41,33 +44,31 @@ class CorpusIndexes:
         """Look into `models_dir`; nothing is read yet.
 
         Args:
-            most_kept: models whose index is kept; the least recently used goes first.
+            models_dir: where models and texts lie.
+            most_kept: texts whose index is kept; the least recently used goes first.
         """
         self.models_dir = Path(models_dir)
         self.most_kept = most_kept
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
         self._guard = new_lock()  # of both, never held while reading
-        self._loading: dict[str, Any] = {}
+        self._loading: dict[Asked, Any] = {}
 
-    def path(self, name: str, corpus: Mapping[str, Any]) -> Path:
-        """Where a model's text is looked for: ML/<the card's file>, else ML/<name>.txt.
+    def _asked(self, name: str, card: Card | None) -> Asked:
+        corpus = card.corpus if card else {}
+        sha256, encoding = corpus.get("sha256"), corpus.get("encoding")
+        return (
+            text_file(self.models_dir, name, corpus),
+            sha256 if isinstance(sha256, str) else None,
+            encoding if isinstance(encoding, str) else "utf-8",
+            card is not None and card.lower,
+        )
 
-        Args:
-            corpus: what the card says of it.
-        """
-        named = corpus.get("file")
-        if isinstance(named, str) and Path(named).name:
-            path = self.models_dir / Path(named).name
-            if path.exists():
-                return path
-        return self.models_dir / f"{name}.txt"
-
-    def has(self, name: str, corpus: Mapping[str, Any]) -> bool:
+    def has(self, name: str, card: Card | None) -> bool:
         """Whether a model's text is there, for all that is known without reading it."""
-        path = self.path(name, corpus)
-        state = _state(path)
+        asked = self._asked(name, card)
+        state = _state(asked[0])
         with self._guard:
-            kept = self._kept.get(name)
+            kept = self._kept.get(asked)
         if kept is not None and kept.state == state and not kept.index:
             return False
         return state is not None
@@ -78,8 +79,8 @@ class CorpusIndexes:
         Raises:
             CorpusUnavailableError: as `load`.
         """
-        path = self.path(name, card.corpus)
-        return self._current(name, _state(path), _asked(path, card))
+        asked = self._asked(name, card)
+        return self._current(asked, _state(asked[0]))
 
     def load(self, name: str, card: Card) -> OriginalityIndex:
         """The index of a model's text: the same object until the text or the card changes.
@@ -87,54 +88,56 @@ class CorpusIndexes:
         Raises:
             CorpusUnavailableError: the text is not beside the models, or is not the card's.
         """
-        path = self.path(name, card.corpus)
-        state, asked = _state(path), _asked(path, card)
-        if (index := self._current(name, state, asked)) is not None:
+        asked = self._asked(name, card)
+        path, sha256, encoding, lower = asked
+        if (index := self._current(asked, _state(path))) is not None:
             return index
         with self._guard:
-            lock = self._loading.setdefault(name, new_lock())
+            lock = self._loading.setdefault(asked, new_lock())
         with lock:
             # whoever waited here finds what the first one loaded
             state = _state(path)
-            if (index := self._current(name, state, asked)) is not None:
+            if (index := self._current(asked, state)) is not None:
                 return index
-            _, sha256, encoding, lower = asked
             try:
                 index = OriginalityIndex.load(path, sha256, encoding=encoding, lower=lower)
             except CorpusUnavailableError as error:
-                self._keep(name, _Kept(state, asked, None, error.message))
+                self._keep(asked, _Kept(state, None, error.message))
                 raise
-            self._keep(name, _Kept(state, asked, index))
+            self._keep(asked, _Kept(state, index))
             return index
 
-    def _current(self, name: str, state: State, asked: tuple[Any, ...]) -> OriginalityIndex | None:
+    def _current(self, asked: Asked, state: State) -> OriginalityIndex | None:
         with self._guard:
-            kept = self._kept.get(name)
+            kept = self._kept.get(asked)
             if kept is None:
                 return None
-            if (kept.state, kept.asked) != (state, asked):
-                del self._kept[name]  # a mapping of what is no longer there
+            if kept.state != state:
+                del self._kept[asked]  # a mapping of what is no longer there
                 return None
-            self._kept.move_to_end(name)
+            self._kept.move_to_end(asked)
         if kept.index is None:
             raise CorpusUnavailableError(kept.complaint)
         return kept.index
 
-    def _keep(self, name: str, kept: _Kept) -> None:
+    def _keep(self, asked: Asked, kept: _Kept) -> None:
         with self._guard:
-            self._kept[name] = kept
-            self._kept.move_to_end(name)
+            self._kept[asked] = kept
+            self._kept.move_to_end(asked)
             while len(self._kept) > self.most_kept:
                 self._kept.popitem(last=False)
 
 
-def _asked(path: Path, card: Card) -> tuple[Path, str | None, str, bool]:
-    sha256, encoding = card.corpus.get("sha256"), card.corpus.get("encoding")
-    return (
-        path,
-        sha256 if isinstance(sha256, str) else None,
-        encoding if isinstance(encoding, str) else "utf-8",
-        card.lower,
+def base_of(card: Card) -> tuple[str, Card] | None:
+    """The model that a model began from: its name, and a card that says what it has read."""
+    begun = card.begun_from
+    name, corpus = begun.get("name"), begun.get("corpus")
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
+        return None
+    return name, dataclasses.replace(
+        card,
+        corpus=corpus if isinstance(corpus, dict) else {},
+        lower=begun.get("lower") is True,
     )
 
 

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.copying.index import PASSAGE, OriginalityIndex
+from simpleml.copying.several import CorpusIndex, SeveralIndexes
 from simpleml.errors import InvalidValueError
 from simpleml.models.vocabulary import Vocabulary
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
-_LARGEST = 2**31 - 1
+MOST_COPY = 2**31 - 1
 
 
 def check_max_copy(most: int, vocabulary: Vocabulary) -> None:
@@ -34,9 +35,9 @@ def check_max_copy(most: int, vocabulary: Vocabulary) -> None:
             of a bearable size.
     """
     whole = isinstance(most, int | np.integer) and not isinstance(most, bool)
-    if not whole or not PASSAGE <= most <= _LARGEST:
+    if not whole or not PASSAGE <= most <= MOST_COPY:
         raise InvalidValueError(
-            f"max_copy is {most!r}; it must be {PASSAGE} to {_LARGEST}", param="max_copy"
+            f"max_copy is {most!r}; it must be {PASSAGE} to {MOST_COPY}", param="max_copy"
         )
     if vocabulary.level != "char":
         raise InvalidValueError(
@@ -46,13 +47,14 @@ def check_max_copy(most: int, vocabulary: Vocabulary) -> None:
 
 
 def guards(
-    index: OriginalityIndex | None, most: int | None, vocabulary: Vocabulary
-) -> Callable[[Sequence[int]], list[CopyGuard]]:
+    index: CorpusIndex | None, most: int | None, vocabulary: Vocabulary
+) -> Callable[[Sequence[int]], Sequence[CopyGuard | SeveralGuards]]:
     """Makes the guard of a text from the indices of its seed; none where no max_copy is given.
 
     Args:
         index: of the corpus; needed with max_copy.
         most: max_copy.
+        vocabulary: of the model.
 
     Raises:
         InvalidValueError: see `check_max_copy`.
@@ -62,6 +64,11 @@ def guards(
     if index is None:
         raise ValueError("max_copy needs the index of the corpus")
     check_max_copy(most, vocabulary)
+    if isinstance(index, SeveralIndexes):
+        several = list(index.indexes.values())
+        return lambda seed: [
+            SeveralGuards([CopyGuard(one, most, vocabulary, seed) for one in several], vocabulary)
+        ]
     return lambda seed: [CopyGuard(index, most, vocabulary, seed)]
 
 
@@ -76,6 +83,7 @@ class CopyGuard:
         Args:
             index: of the corpus.
             most: N, the characters that a run may have; at least PASSAGE.
+            vocabulary: of the model.
             seed: indices of what stands before the text; its end counts as part of a run.
         """
         self._index = index
@@ -97,21 +105,8 @@ class CopyGuard:
         self._look()
 
     def process(self, log_p: NDArray[np.float64]) -> NDArray[np.float64]:
-        """log p (V,) without the symbols that are forbidden.
-
-        Where every symbol that has a probability is forbidden, the first that is not is certain;
-        where all are, nothing is taken out.
-        """
-        if not len(self.forbidden):
-            return log_p
-        allowed = np.ones(len(log_p), bool)
-        allowed[self.forbidden] = False
-        if self._unknown is not None:
-            allowed[self._unknown] = False
-        masked = np.where(allowed, log_p, -np.inf)
-        if masked.max() == -np.inf and allowed.any():
-            masked[allowed.argmax()] = 0.0
-        return masked if allowed.any() else log_p
+        """As `_without`."""
+        return _without(log_p, self.forbidden, self._unknown)
 
     def accept(self, index: int) -> None:
         """Go on with a symbol that was drawn."""
@@ -141,3 +136,41 @@ class CopyGuard:
             codes = np.unique(self._codes[full]).tolist()
             known = [self._symbols[code] for code in codes if code in self._symbols]
             self.forbidden = np.array(known, np.int64)
+
+
+class SeveralGuards:
+    """What one text may not go on with for the guard of any of several corpora."""
+
+    def __init__(self, guards: Sequence[CopyGuard], vocabulary: Vocabulary) -> None:
+        self._guards = guards
+        self._unknown = vocabulary.unknown_index
+
+    def process(self, log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `_without`."""
+        forbidden = np.concatenate([one.forbidden for one in self._guards])
+        return _without(log_p, forbidden, self._unknown)
+
+    def accept(self, index: int) -> None:
+        """Go on with a symbol that was drawn."""
+        for one in self._guards:
+            one.accept(index)
+
+
+def _without(
+    log_p: NDArray[np.float64], forbidden: NDArray[np.int64], unknown: int | None
+) -> NDArray[np.float64]:
+    """The logarithms of the probabilities, (V,), without the symbols that are forbidden.
+
+    Where every symbol that has a probability is forbidden, the first that is not is certain; where
+    all are, nothing is taken out.
+    """
+    if not len(forbidden):
+        return log_p
+    allowed = np.ones(len(log_p), bool)
+    allowed[forbidden] = False
+    if unknown is not None:
+        allowed[unknown] = False
+    masked = np.where(allowed, log_p, -np.inf)
+    if masked.max() == -np.inf and allowed.any():
+        masked[allowed.argmax()] = 0.0
+    return masked if allowed.any() else log_p

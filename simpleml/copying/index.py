@@ -47,6 +47,8 @@ class Passage:
     length: int
     corpus_start: int
     """Where it stands in the corpus (the first place, if there are several)."""
+    model: str = ""
+    """Of a text that several models wrote: the one whose corpus it is."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,19 @@ class Originality:
     def copied_share(self) -> float:
         """Of the text's characters, 0 to 1."""
         return self.copied / self.characters if self.characters else 0.0
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What of a text a model has copied, and from which of the texts that it has read."""
+
+    own: Originality
+    """From the text that it was trained on."""
+    base: str | None = None
+    """The model that it began from."""
+    of_base: Originality | None = None
+    """From that model's text, counted apart: a passage may stand in both. None where there is no
+    such text, or where it is not on the disk."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +174,8 @@ class OriginalityIndex:
             data = path.read_bytes()
         except OSError as error:
             raise CorpusUnavailableError(
-                f"The text the model was trained on is not beside the models ({path.name}): "
-                "without it nothing can be said of copying (python -m simpleml.corpora get fetches "
-                "the known ones)."
+                f"The text the model was trained on is not in the models folder ({path.name}), so "
+                "copying cannot be measured (python -m simpleml.corpora get fetches known texts)."
             ) from error
         found = hashlib.sha256(data).hexdigest()
         if sha256 is not None and found != sha256:
@@ -223,7 +237,11 @@ class OriginalityIndex:
         in circles has each circle's steps from `steps`.
 
         Args:
+            codes: (N,) the text's code points.
+            start: where the passage begins.
             places: among which its own are; None for all that the index has.
+            hits: which passages of the text the corpus has, by where they begin.
+            steps: those known, by passage.
         """
         key = codes[start : start + PASSAGE].tobytes()
         if key in steps:
@@ -322,6 +340,7 @@ class OriginalityIndex:
 
         Args:
             places: (P,) in the corpus.
+            codes: (N,) the text's code points.
             at: in the text.
             step: 1 forwards, -1 backwards.
             most: how many are looked at; as many must lie in the text.

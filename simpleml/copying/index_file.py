@@ -34,6 +34,7 @@ def mapped(path: Path, key: bytes, passage: int) -> Sections | None:
     """The sections of a file; None where there is none, or one of no use.
 
     Args:
+        path: of the index.
         key: (32 bytes) of what the index was made of.
         passage: characters of a stretch.
     """
@@ -74,8 +75,10 @@ def write(path: Path, key: bytes, sections: Sections) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Let one process at a time in; the corpus itself is locked, so that no other file is needed
-    and a folder for reading only will do."""
+    """Let one process at a time in.
+
+    The corpus itself is locked: no other file is needed, and a read-only folder will do.
+    """
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -14,9 +14,9 @@ of sampling, of requests or of threads: its caller owns it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,23 @@ class Slot:
 
     @property
     def reading(self) -> bool:
+        """Whether some of the seed is still to be fed."""
         return self.read < len(self.seed)
+
+
+class TextBatch(Protocol):
+    """What Batch and BlendedBatch offer besides `join`."""
+
+    slots: list[Slot]
+    wide: bool
+    """Whether its steps take all of a network's threads, or the one that calls; may be changed
+    between steps."""
+
+    def leave(self, slot: Slot) -> None:
+        """Take a text out; the last one moves into its place."""
+
+    def step(self, symbols: Sequence[int]) -> Float32Array:
+        """Feed every text its next symbol and return the (S, V) distributions after it."""
 
 
 class Batch:
@@ -53,6 +69,7 @@ class Batch:
         """Make an empty batch; `window` is W, or None for stateful mode."""
         self.network = network
         self.window = window
+        self.wide = True
         self.slots: list[Slot] = []
         self._youngest = None if window is None or window == 1 else network.after_one_symbol
         self._rows_each = (window or 1) - (self._youngest is not None)
@@ -61,7 +78,7 @@ class Batch:
         self._unread: list[Slot] = []  # in window mode: joined since the last step
         self._behind: list[Slot] = []  # in window mode: have had their first distribution only
         self._capacity = 0
-        self._calls: dict[tuple[int, int, int], list[Any]] = {}
+        self._calls: dict[tuple[int, int, int, bool], list[Callable[[], None]]] = {}
         self._parity = 0  # which of the two state buffers is read next
         self._states: RowStates
         self._other_states: RowStates
@@ -101,21 +118,53 @@ class Batch:
         last = self.slots.pop()
         if last is not slot:
             self._states.copy_rows(self._rows_of(last.index), self._rows_of(slot.index))
+            self._probabilities[slot.index] = self._probabilities[last.index]
             last.index = slot.index
             self.slots[slot.index] = last
         slot.index = -1
 
-    def step(self, symbols: Sequence[int]) -> Float32Array:
+    @property
+    def probabilities(self) -> Float32Array:
+        """What the last step returned, its rows in the order that the texts have now."""
+        return self._probabilities[: len(self.slots)]
+
+    def step(self, symbols: Sequence[int], held: Sequence[Slot] = ()) -> Float32Array:
         """Feed every text its next symbol and return the distributions after it.
 
         Args:
             symbols: one index per text in the order of `slots`: the last one drawn for it. That
                 of a text which has had no distribution yet is not looked at.
+            held: texts that have had one and take no symbol in this step: their states and their
+                distributions stay as they are.
 
         Returns:
             (S, V) probabilities, overwritten by the next step. Those of a text that is not
             `ready` mean nothing: it is still reading its seed.
         """
+        if not held:
+            self._step(symbols)
+            return self.probabilities
+        turn, parity = self._turn, self._parity
+        rows = [slot.index for slot in held]
+        kept = self._probabilities[rows]
+        self._step(symbols)
+        self._probabilities[rows] = kept
+        if parity != self._parity:  # rows were stepped, those of the texts held in vain
+            self._restore(held, turn)
+        return self.probabilities
+
+    def _restore(self, held: Sequence[Slot], turn: int) -> None:
+        """Give texts their rows of before the step, in which it was the row at `turn`'s turn."""
+        by_age = np.arange(self._rows_each)
+        for slot in held:
+            first = slot.index * self._rows_each
+            self._states.take_rows(
+                first + (self._turn + by_age) % self._rows_each,
+                self._other_states,
+                first + (turn + by_age) % self._rows_each,
+            )
+
+    def _step(self, symbols: Sequence[int]) -> None:
         count = len(self.slots)
         if self._reader is None:
             for slot in self.slots:
@@ -127,6 +176,7 @@ class Batch:
                 slot.ready = not slot.reading
             self._run(count)
         else:
+            self._reader.wide = self.wide
             unread = [slot for slot in self._unread if slot.index >= 0]
             self._catch_up(self._reader)
             for slot in (*self._behind, *unread):
@@ -144,7 +194,6 @@ class Batch:
                     slot.ready = True
             self._unread = []
             self._behind += unread
-        return self._probabilities[:count]
 
     def _step_windows(self, count: int) -> None:
         """Feed the first `count` texts' symbols to all their rows."""
@@ -202,7 +251,10 @@ class Batch:
         self._symbols = np.zeros(rows, np.int64)
         # Stateful: the rows' symbols are the texts' symbols, in the same memory.
         self._next = self._symbols if self._rows_each == 1 else np.zeros(capacity, np.int64)
-        self._probabilities = np.zeros((capacity, self.network.vocabulary_size), np.float32)
+        probabilities = np.zeros((capacity, self.network.vocabulary_size), np.float32)
+        if self._capacity:
+            probabilities[: self._capacity] = self._probabilities
+        self._probabilities = probabilities
         per_call = max(1, CHUNK_ROWS // self._rows_each)
         # For each turn, which row of every text in a call has its distribution read.
         starts = np.arange(min(capacity, per_call), dtype=np.int64) * self._rows_each
@@ -210,9 +262,9 @@ class Batch:
         self._calls.clear()
         self._capacity = capacity
 
-    def _prepared(self, count: int) -> list[Any]:
+    def _prepared(self, count: int) -> list[Callable[[], None]]:
         """The native calls of a step with `count` texts; made once for each memory layout."""
-        key = (self._parity, self._turn, count)
+        key = (self._parity, self._turn, count, self.wide)
         calls = self._calls.get(key)
         if calls is None:
             if len(self._calls) > 4096:
@@ -220,20 +272,21 @@ class Batch:
             calls = self._calls[key] = list(self._prepare(count))
         return calls
 
-    def _prepare(self, count: int) -> list[Any]:
+    def _prepare(self, count: int) -> list[Callable[[], None]]:
         each = self._rows_each
         per_call = max(1, CHUNK_ROWS // each)
         calls = []
         for start in range(0, count, per_call):
             stop = min(count, start + per_call)
             rows = slice(start * each, stop * each)
-            binding = self.network.bind(
+            call = self.network.bind(
                 self._states,
                 self._other_states,
                 rows,
                 self._symbols[rows],
                 self._outputs[self._turn][: stop - start],
                 self._probabilities[start:stop],
+                wide=self.wide,
             )
-            calls.append(binding)
+            calls.append(call)
         return calls

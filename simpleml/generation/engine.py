@@ -1,12 +1,11 @@
-"""The scheduler: one native thread that owns every batch and steps them in turn.
+"""The scheduler: who gets a place, and in which shard, which steps its texts in its own thread.
 
-    submit ──► waiting ──► running: rows of a Batch ──► finished
+    submit ──► waiting ──► running: rows of Batches in the shards ──► finished
                (bounded)   (bounded)
 
-Requests join and leave between steps; all rows of one model and mode are one batch; the batch that
-has had the least time is stepped next, so no model starves another. Admission is decided before any
-work, by the order of queue.py. A step that fails, fails the requests whose rows were in it and
-no other. It knows nothing of HTTP.
+Requests join and leave between steps. Admission is decided before any work, by the order of
+queue.py; the texts of a request may go to several shards, as division.py says. A text is the same
+in whichever it is. It knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -16,40 +15,49 @@ import time
 from collections.abc import Callable, Sequence
 
 from simpleml.errors import InvalidValueError, QueueFullError, StoppingError
-from simpleml.generation.lane import Lane
-from simpleml.generation.queue import admissible, admission_order, is_full
+from simpleml.generation.division import parts, shard_for
+from simpleml.generation.lane import Part
+from simpleml.generation.queue import (
+    Share,
+    admissible,
+    admission_order,
+    is_full,
+    share_is_full,
+    symbols_before,
+)
 from simpleml.generation.request import Generation
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.shard import Shard
 from simpleml.generation.text_stream import TextStream
-from simpleml.native import Signal, new_lock, start_thread
+from simpleml.native import new_lock
 
-_IDLE_SECONDS = 60.0
-"""Longest wait for work; the loop then looks again, in case a wake-up was lost."""
+_CHECK_SECONDS = 0.01
+"""How often those that wait are asked whether their time is over."""
 _RETRY_AFTER = (1, 120)  # seconds
 
 
 class Engine:
-    """Takes requests from any thread and generates them in one of its own."""
+    """Takes requests from any thread and generates them in threads of its own."""
 
-    def __init__(self, *, max_rows: int = 64, max_waiting: int = 256) -> None:
-        """Make an engine; its thread starts with the first request, after any fork.
+    def __init__(self, *, max_rows: int = 64, max_waiting: int = 256, shards: int = 1) -> None:
+        """Make an engine; its threads start with the first requests, after any fork.
 
         Args:
             max_rows: texts generated at the same time.
             max_waiting: requests that may wait for a place.
+            shards: threads that generate, one for each core that may be used.
         """
         self.max_rows = max_rows
         self.max_waiting = max_waiting
-        self._lock = new_lock()  # of the next four, held for moments only
+        self.share: Share | None = None
+        """What each visitor may have at once; may be changed at any time."""
+        self._lock = new_lock()  # of the next four and the shards' counts; held for moments only
         self._waiting: list[Generation] = []  # in the order in which they came
         self._running: list[Generation] = []
-        self._thread_started = False
+        self._started = False
         self._stopping = False
-        self._closed = False
-        self._ended = new_lock()  # held while the thread runs
-        self._work = Signal()
-        self._lanes: dict[tuple[SequenceGenerator, int | None], Lane] = {}  # the thread's own
-        self._symbols_per_second = 1000.0
+        self._checked_at = 0.0
+        self._shards = [Shard(self._is_alone, self._stepped) for _ in range(max(1, shards))]
 
     # --- any thread ---
 
@@ -60,6 +68,7 @@ class Engine:
 
     @property
     def waiting(self) -> int:
+        """Requests in the queue."""
         return len(self._waiting)
 
     @property
@@ -69,6 +78,7 @@ class Engine:
 
     @property
     def stopping(self) -> bool:
+        """Whether new requests are refused."""
         return self._stopping
 
     def submit(
@@ -81,35 +91,49 @@ class Engine:
         streaming: bool,
         listener: Callable[[], None],
         request_id: str = "",
+        visitor: str = "",
     ) -> Generation:
-        """Queue a request.
+        """Queue a request; it begins at once where there is a place.
 
         Args:
+            generator: the model.
             seeds: indices of each text's seed.
             streams: the texts, one for each seed.
             seconds: until its deadline, waiting included.
             streaming: tell the listener of every piece, not only of the end.
             listener: called from the engine's thread when there is news; must return at once.
             request_id: for `place`.
+            visitor: whose it is; they take turns, and `share` limits each.
 
         Raises:
             StoppingError: the server is shutting down.
             InvalidValueError: more texts than can ever run together.
             QueueFullError: too many wait already.
         """
-        if len(streams) > self.max_rows:
+        share = self.share if visitor else None
+        most = min(self.max_rows, share.running) if share else self.max_rows
+        if len(streams) > most:
             raise InvalidValueError(
                 f"The request asks for {len(streams)} texts at once; the server makes at most "
-                f"{self.max_rows}",
+                f"{most}",
                 param="n",
             )
         generation = Generation(
-            generator, streams, seeds,
-            seconds=seconds, streaming=streaming, listener=listener, request_id=request_id,
+            generator, streams, seeds, seconds=seconds, streaming=streaming, listener=listener,
+            request_id=request_id, visitor=visitor,
         )  # fmt: skip
         with self._lock:
             if self._stopping:
                 raise StoppingError("The server is stopping; ask again in a few seconds.")
+            if share and share_is_full(
+                self._running, self._waiting, generation, share, self.max_rows
+            ):
+                own = [one for one in self._running if one.visitor == visitor]
+                raise QueueFullError(
+                    f"You have {share.running} texts that are being written and {share.waiting} "
+                    "that wait: ask again when one is done.",
+                    retry_after=max(1, int(self._seconds_until_free(own, 1))),
+                )
             if is_full(
                 self._running, self._waiting, generation,
                 max_rows=self.max_rows, max_waiting=self.max_waiting,
@@ -118,15 +142,13 @@ class Engine:
                     f"{self.max_waiting} requests are waiting already; ask again later.",
                     retry_after=self._retry_after(),
                 )
-            self._waiting.append(generation)
-            if not self._thread_started:
-                self._thread_started = True
-                self._ended.acquire()
+            if not self._started:
+                self._started = True
                 # A native thread that returns from a step into an interpreter that is gone takes
                 # the process down with SIGABRT.
                 atexit.register(self.close)
-                start_thread(self._run)
-        self._work.set()
+            self._waiting.append(generation)
+            self._admit()
         return generation
 
     def place(self, request_id: str) -> int | None:
@@ -134,12 +156,24 @@ class Engine:
 
         Counted as they would be admitted if nothing ended and nothing came meanwhile.
         """
+        return self.wait_of(request_id)[0]
+
+    def wait_of(self, request_id: str) -> tuple[int | None, float | None]:
+        """A request's `place`, and a guess at the seconds until it is admitted."""
+        running, waiting = self.requests()
+        for at, one in enumerate(admission_order(running, waiting), 1):
+            if one.request_id == request_id != "":
+                own = [each for each in running if each.visitor == one.visitor]
+                held = sum(each.texts_left for each in own)
+                if self.share and one.visitor and held + one.texts_left > self.share.running:
+                    return at, self._seconds_until_free(own, 1)
+                return at, self._seconds_until_free(running, at)
+        return None, None
+
+    def requests(self) -> tuple[list[Generation], list[Generation]]:
+        """Those that run, and those that wait in the order in which they came."""
         with self._lock:
-            running, waiting = list(self._running), list(self._waiting)
-        order = admission_order(running, waiting)
-        return next(
-            (at for at, one in enumerate(order, 1) if one.request_id == request_id != ""), None
-        )
+            return list(self._running), list(self._waiting)
 
     def stop(self) -> None:
         """Take no more requests; those that wait or run are finished."""
@@ -147,12 +181,17 @@ class Engine:
             self._stopping = True
 
     def close(self, seconds: float = 10.0) -> None:
-        """End the thread after the step it is in; what waits or runs fails. Called at exit."""
+        """End the threads after the steps they are in; what waits or runs fails. Called at exit."""
         self.stop()
-        self._closed = True
-        self._work.set()
-        if self._thread_started and self._ended.acquire(True, seconds):
-            self._ended.release()
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for generation in waiting:
+            generation.fail(StoppingError("The server has stopped."))
+        for shard in self._shards:
+            shard.close()
+        until = time.monotonic() + seconds
+        for shard in self._shards:
+            shard.ended(max(0.0, until - time.monotonic()))
 
     @property
     def drained(self) -> bool:
@@ -163,76 +202,65 @@ class Engine:
     def _retry_after(self) -> int:
         left = sum(one.symbols_left for one in (*self._running, *self._waiting))
         low, high = _RETRY_AFTER
-        return int(min(high, max(low, left / self._symbols_per_second)))
+        return int(min(high, max(low, left / self._symbols_per_second())))
 
-    # --- the engine's thread ---
+    def _seconds_until_free(self, holders: Sequence[Generation], place: int) -> float:
+        """Until these have given so many of their places back, at the pace of all that run."""
+        symbols = symbols_before([one.symbols_left for one in holders], place)
+        return symbols * self.running / self._symbols_per_second()
 
-    def _run(self) -> None:
-        try:
-            self._loop()
-            for generation in (*self._running, *self._waiting):
-                generation.fail(StoppingError("The server has stopped."))
-        finally:
-            self._ended.release()
-
-    def _loop(self) -> None:
-        while not self._closed:
-            self._admit()
-            lane = min(self._lanes.values(), key=lambda one: one.seconds, default=None)
-            if lane is None:
-                self._work.wait(_IDLE_SECONDS)
-                continue
-            started = time.perf_counter()
-            drawn = 0
-            try:
-                drawn = lane.step()
-            # Whatever the step of one batch raises concerns the requests in that batch alone.
-            except Exception as error:
-                for generation in lane.generations:
-                    generation.fail_with(error)
-            self._settle(lane)
-            took = time.perf_counter() - started
-            lane.seconds += took
-            if drawn:
-                rate = drawn / took
-                self._symbols_per_second += 0.02 * (rate - self._symbols_per_second)
-
-    def _settle(self, lane: Lane) -> None:
-        lane.settle(time.monotonic())
-        if not lane.generations:
-            self._lanes = {key: one for key, one in self._lanes.items() if one is not lane}
-        self._forget_ended()
-
-    def _forget_ended(self) -> None:
-        if any(one.done for one in self._running):
-            with self._lock:
-                self._running = [one for one in self._running if not one.done]
+    def _symbols_per_second(self) -> float:
+        busy = [shard for shard in self._shards if shard.load] or self._shards[:1]
+        return sum(shard.symbols_per_second for shard in busy)
 
     def _admit(self) -> None:
-        """Give places to those that wait, as far as there are any."""
-        while self._waiting:
-            now = time.monotonic()
-            for generation in list(self._waiting):  # not under the lock: its listener is told
-                generation.check(now)
-            with self._lock:
-                waiting = [one for one in self._waiting if not one.done]
-                chosen = admissible(self._running, waiting, self.max_rows)
-                self._waiting = [one for one in waiting if one not in chosen]
-                self._running += chosen
-            if not chosen:
-                return
-            for generation in chosen:
-                self._start(generation)
+        """Give places to those that wait, as far as there are any; to be called under the lock."""
+        chosen = admissible(self._running, self._waiting, self.max_rows, self.share)
+        if not chosen:
+            return
+        self._waiting = [one for one in self._waiting if one not in chosen]
+        self._running = self._running + chosen
+        for generation in chosen:
+            generation.started_at = time.monotonic()
+            for shard, part in self._divided(generation):
+                shard.put(part)
 
-    def _start(self, generation: Generation) -> None:
-        key = (generation.generator, generation.window)
-        try:
-            if key not in self._lanes:
-                least = min((one.seconds for one in self._lanes.values()), default=0.0)
-                self._lanes[key] = Lane(*key, least)
-            self._lanes[key].start(generation)
-        except Exception as error:  # no memory for a batch, or for its rows: its own failure
-            generation.fail_with(error)
-            if key in self._lanes:
-                self._settle(self._lanes[key])
-            self._forget_ended()
+    def _divided(self, generation: Generation) -> list[tuple[Shard, Part]]:
+        """Which shard takes which of a request's texts."""
+        lane, shards = generation.lane, self._shards
+        texts = sum(shard.texts[lane] for shard in shards) + len(generation.streams)
+        each = max(1, *((window or 1) - 1 for window in generation.windows))
+        among = parts(texts, each, generation.generator.precision, len(shards))
+        found: dict[Shard, Part] = {}
+        for stream, seed in zip(generation.streams, generation.seeds, strict=True):
+            loads = [shard.load for shard in shards]
+            shard = shards[shard_for([one.texts[lane] for one in shards], loads, among)]
+            part = Part(generation, [(stream, seed)])
+            shard.count(part, 1)
+            found.setdefault(shard, Part(generation, [])).texts += part.texts
+        return list(found.items())
+
+    # --- the shards' threads ---
+
+    def _is_alone(self, shard: Shard) -> bool:
+        return all(not one.load for one in self._shards if one is not shard)
+
+    def _stepped(self, shard: Shard, left: Sequence[Part]) -> None:
+        """After a step: what has left makes room for those that wait."""
+        now = time.monotonic()
+        waiting: list[Generation] = []
+        if self._waiting and (left or now - self._checked_at > _CHECK_SECONDS):
+            self._checked_at = now
+            waiting = list(self._waiting)
+        for generation in waiting:  # not under the lock: its listener is told
+            if generation.is_over(now):
+                generation.cut(now, generation.streams)
+                generation.progressed(now)
+        if not left and not waiting:
+            return
+        with self._lock:
+            for part in left:
+                shard.count(part, -1)
+            self._running = [one for one in self._running if not one.done]
+            self._waiting = [one for one in self._waiting if not one.done]
+            self._admit()

@@ -11,6 +11,8 @@ h' = tanh(c')·σ(o), with i, j, f, o = [x, h] @ matrix + bias.
 from __future__ import annotations
 
 import functools
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,17 +22,21 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from simpleml.cores import usable_cores
 from simpleml.errors import InvalidValueError
 from simpleml.models.weights import FORGET_BIAS, Float32Array, NetworkWeights
 
 Precision = Literal["float32", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
-_STATE_SCALE = 1.0 / 127.0
+STATE_SCALE = 1.0 / 127.0
 _STATE_ZERO = 128  # hidden states are stored as uint8: MLAS has its fast kernels for uint8 x int8
 CHUNK_ROWS = 400
 """Rows per native call: beyond this the gates' buffers no longer fit the processor's cache."""
 
+
+ARITHMETIC = 1
+"""Raised when the same model, seed, options and random state come to make another text."""
 
 _LARGEST_TABLE = 2000  # symbols; 24 MB for a 3x512 network
 
@@ -50,6 +56,7 @@ class RowStates:
             hidden[rows] = self.hidden_zero
 
     def copy_rows(self, source: slice, target: slice) -> None:
+        """Copy rows within these states."""
         for array in (*self.cells, *self.hiddens):
             array[target] = array[source]
 
@@ -62,7 +69,11 @@ class RowStates:
 
 
 class StepNetwork:
-    """The compiled step of one model; its session may be used by several threads at once."""
+    """The compiled step of one model, for one thread and for several; any thread may run it.
+
+    A step is narrow (on the thread that runs it) or wide (on `threads` of them, which meet some
+    twenty times in it). Narrow ones of other rows may run beside it; rows are the same either way.
+    """
 
     def __init__(
         self, weights: NetworkWeights, precision: Precision = "float32", threads: int = 0
@@ -70,8 +81,9 @@ class StepNetwork:
         """Compile the step.
 
         Args:
+            weights: of L layers, float32.
             precision: "float32" or "int8".
-            threads: native threads per step; 0 takes one per core.
+            threads: native threads of a wide step; 0 takes one per core that may be used.
 
         Raises:
             InvalidValueError: another precision.
@@ -88,28 +100,18 @@ class StepNetwork:
         """Index of the input that is no symbol: a zero vector."""
         self._hidden_dtype: Any = np.float32 if precision == "float32" else np.uint8
         self._hidden_zero = 0 if precision == "float32" else _STATE_ZERO
-        builder = _GraphBuilder(precision)
-        graph = builder.build(weights)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Threads go on spinning for a moment after a step, to be there for the next. In float32
-        # that is 15 % faster; the short steps of int8 lose as much by it (bench/RESULTS.md).
-        if precision == "int8":
-            options.add_session_config_entry("session.force_spinning_stop", "1")
-        # Keeps one copy of the weights, the packed one, once the session is made.
-        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
-        self._session = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
-        # It would keep the serialised graph, all weights once more, for a change of providers.
-        self._session._model_bytes = None
+        graph = step_graph(weights, precision)
+        threads = threads or usable_cores()
+        self._narrow = _session(graph, precision, 1)
+        self._wide = _session(graph, precision, threads) if threads > 1 else self._narrow
         self.after_one_symbol = self._states_after_one_symbol()
         """The states after one symbol from a zero state, a row for each of V symbols and none.
 
         None for a vocabulary so large that the table would take more memory than it is worth.
         """
+        self.arithmetic = f"{ARITHMETIC}-{self._tried()}"
+        """Says how it computes: ARITHMETIC, and a hash of what a few steps gave here. Processors
+        whose kernels add in another order, or round int8 to seven bits, have another hash."""
 
     def new_states(self, capacity: int) -> RowStates:
         """Zero states for `capacity` rows."""
@@ -130,8 +132,22 @@ class StepNetwork:
         symbols = np.arange(count, dtype=np.int64)
         probabilities = np.zeros((1, self.vocabulary_size), np.float32)
         outputs = np.zeros(1, np.int64)
-        self.run(self.bind(start, states, slice(0, count), symbols, outputs, probabilities))
+        rows = slice(0, count)
+        self.run(self.bind(start, states, rows, symbols, outputs, probabilities, wide=False))
         return states
+
+    def _tried(self) -> str:
+        count = min(self.vocabulary_size + 1, 16)
+        states, other = self.new_states(count), self.new_states(count)
+        symbols = np.arange(count, dtype=np.int64)
+        probabilities = np.zeros((count, self.vocabulary_size), np.float32)
+        for _ in range(3):
+            call = self.bind(
+                states, other, slice(0, count), symbols, symbols, probabilities, wide=False
+            )
+            self.run(call)
+            states, other = other, states
+        return hashlib.sha256(probabilities.tobytes()).hexdigest()[:8]
 
     def bind(
         self,
@@ -141,16 +157,22 @@ class StepNetwork:
         symbols: NDArray[np.int64],
         outputs: NDArray[np.int64],
         probabilities: Float32Array,
-    ) -> Any:
+        *,
+        wide: bool,
+    ) -> Callable[[], None]:
         """Prepare a step of `rows` on fixed memory, to be run any number of times.
 
         Args:
-            states, next_states: read from and written to, at `rows`.
+            states: read, at `rows`.
+            next_states: written to, at `rows`.
+            rows: which rows of both, M of them.
             symbols: (M,) index of each row's symbol, V for none.
             outputs: (S,) which of the M rows' distributions are wanted, 0 ≤ index < M.
             probabilities: (S, V), filled with the softmax of those rows.
+            wide: on all threads rather than on the one that runs it.
         """
-        binding = self._session.io_binding()
+        session = self._wide if wide else self._narrow
+        binding = session.io_binding()
         count = rows.stop - rows.start
 
         def put(bind: Any, name: str, array: NDArray[Any]) -> None:
@@ -165,11 +187,33 @@ class StepNetwork:
             put(binding.bind_output, f"next_h{layer}", next_states.hiddens[layer][rows])
         put(binding.bind_output, "probabilities", probabilities)
         assert symbols.shape == (count,)
-        return binding
+        return functools.partial(session.run_with_iobinding, binding)
 
-    def run(self, binding: Any) -> None:
+    def run(self, step: Callable[[], None]) -> None:
         """Run a prepared step."""
-        self._session.run_with_iobinding(binding)
+        step()
+
+
+def _session(graph: bytes, precision: Precision, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads go on spinning for a moment after a step, to be there for the next. In float32
+    # that is 15 % faster; the short steps of int8 lose as much by it (bench/RESULTS.md).
+    if precision == "int8":
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Keeps one copy of the weights, the packed one, once the session is made.
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    # It would keep the serialised graph, all weights once more, for a change of providers.
+    session._model_bytes = None
+    return session
+
+
+def step_graph(weights: NetworkWeights, precision: Precision) -> bytes:
+    """The ONNX model of one step; `StepNetwork.bind` says what goes in and comes out."""
+    return _GraphBuilder(precision).build(weights)
 
 
 class _GraphBuilder:
@@ -190,7 +234,7 @@ class _GraphBuilder:
         ]
         results: list[onnx.ValueInfoProto] = []
         if self.int8:
-            self.constant("state_scale", np.array(_STATE_SCALE, np.float32))
+            self.constant("state_scale", np.array(STATE_SCALE, np.float32))
             self.constant("state_zero", np.array(_STATE_ZERO, np.uint8))
         below = ""
         for number, layer in enumerate(weights.layers):

@@ -1,8 +1,10 @@
 """Who is admitted next: one order, which admission, the queue's limit and a queue position share.
 
-Within a model first come, first served; among models the one with the fewest running texts goes
-next, and at a tie the one that has waited longest. Nobody overtakes: a request for which too few
-places are free holds up those behind it, so that many small ones cannot starve it.
+Visitors take turns: the one with the fewest running texts goes next. Of one visitor's requests (of
+all, where visitors are not told apart) the model with the fewest running texts goes next, and at a
+tie what has waited longest; within a model it is first come, first served. Nobody overtakes: a
+request for which too few places are free holds up those behind it, so that many small ones cannot
+starve it. Only what waits because its own visitor has a full share holds up nobody else.
 
 Pure: it knows nothing of threads, of batches or of how a request runs.
 """
@@ -11,12 +13,27 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from typing import Protocol, TypeVar
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one visitor may have at once; requests of nobody in particular are not limited."""
+
+    running: int
+    """Texts being generated."""
+    waiting: int
+    """Requests that wait for a place."""
+
+
 class Request(Protocol):
     """What the order depends on."""
+
+    @property
+    def visitor(self) -> str:
+        """Whose it is; empty where visitors are not told apart."""
 
     @property
     def model(self) -> Hashable:
@@ -40,39 +57,59 @@ def admission_order(running: Iterable[R], waiting: Iterable[R]) -> Iterator[R]:
     Yields:
         Each request of `waiting` once; the first is at queue position 1.
     """
-    texts = Counter[Hashable]()
+    texts = Counter[Hashable]()  # of each model
+    held = Counter[str]()  # by each visitor
     for one in running:
         texts[one.model] += one.texts_left
-    lines: dict[Hashable, deque[tuple[int, R]]] = {}
+        held[one.visitor] += one.texts_left
+    lines: dict[tuple[str, Hashable], deque[tuple[int, R]]] = {}
     for arrival, one in enumerate(waiting):
-        lines.setdefault(one.model, deque()).append((arrival, one))
-    heads = [(texts[model], line[0][0], model) for model, line in lines.items()]
+        lines.setdefault((one.visitor, one.model), deque()).append((arrival, one))
+    heads = [
+        (held[visitor], texts[model], line[0][0], (visitor, model))
+        for (visitor, model), line in lines.items()
+    ]
     heapify(heads)  # arrivals differ: models are never compared
     while heads:
-        count, _, model = heads[0]
-        _, one = lines[model].popleft()
+        visitor, model = key = heads[0][-1]
+        now = (held[visitor], texts[model], lines[key][0][0], key)
+        if now > heads[0]:  # its counts have grown since; they never shrink
+            heapreplace(heads, now)
+            continue
+        _, one = lines[key].popleft()
         yield one
-        if lines[model]:
-            heapreplace(heads, (count + one.texts_left, lines[model][0][0], model))
+        held[visitor] += one.texts_left
+        texts[model] += one.texts_left
+        if lines[key]:
+            heapreplace(heads, (held[visitor], texts[model], lines[key][0][0], key))
         else:
             heappop(heads)
 
 
-def admissible(running: Iterable[R], waiting: Iterable[R], max_rows: int) -> list[R]:
+def admissible(
+    running: Iterable[R], waiting: Iterable[R], max_rows: int, share: Share | None = None
+) -> list[R]:
     """Those that wait for nothing but the next step, in the order of admission.
 
     Args:
         running: requests that hold places.
         waiting: requests in the order in which they came.
         max_rows: places, one for each text.
+        share: of each visitor.
     """
     running = list(running)
     free = max_rows - sum(one.texts_left for one in running)
+    held = Counter[str]()
+    for one in running:
+        held[one.visitor] += one.texts_left
     found = []
     for one in admission_order(running, waiting):
+        if share and one.visitor and held[one.visitor] + one.texts_left > share.running:
+            continue
         free -= one.texts_left
         if free < 0:
             break
+        held[one.visitor] += one.texts_left
         found.append(one)
     return found
 
@@ -89,3 +126,29 @@ def is_full(
     found = admissible(running, everybody, max_rows)
     others = len(everybody) - len(found) - 1
     return new not in found and others >= max_waiting
+
+
+def share_is_full(
+    running: Iterable[R], waiting: Iterable[R], new: R, share: Share, max_rows: int
+) -> bool:
+    """Whether a new request would have to wait beside `share.waiting` others of its visitor."""
+    everybody = [*waiting, new]
+    found = admissible(running, everybody, max_rows, share)
+    own = [one for one in everybody if one.visitor == new.visitor and one not in found]
+    return bool(new.visitor) and new in own and len(own) > share.waiting
+
+
+def symbols_before(left: Iterable[int], place: int) -> float:
+    """Symbols that each running text still writes until so many places have become free.
+
+    All texts are taken to go on at one pace, and those that come after them to be as long.
+
+    Args:
+        left: symbols that each of them has left.
+        place: 1 for the next to be admitted.
+    """
+    ordered = sorted(left)
+    if not ordered:
+        return 0.0
+    rounds, rank = divmod(place - 1, len(ordered))
+    return ordered[rank] + rounds * sum(ordered) / len(ordered)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from simpleml.errors import DeadlineError, GenerationFailedError, SimpleMLError
 from simpleml.generation.logits_processors import ProcessorMaker, no_processors
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
+from simpleml.native import new_lock
 
 _log = logging.getLogger("simpleml")
 
@@ -34,14 +35,19 @@ class Generation:
         streaming: bool,
         listener: Callable[[], None],
         request_id: str = "",
+        visitor: str = "",
     ) -> None:
         self.generator = generator
+        self.visitor = visitor
+        """Whose it is, for the order of admission; empty for nobody in particular."""
         self.request_id = request_id
         """By which its queue position can be asked for; empty for none."""
         self.streams = tuple(streams)
         """The texts; take() and finish_reason are for the consumer to read at any time."""
         self.seeds = seeds
         self.window = generator.window(streams[0].options.stateful)
+        self.windows = generator.windows(streams[0].options.stateful)
+        """By which, and the model, it finds those whose batch it can share."""
         self.submitted_at = time.monotonic()
         self.deadline = self.submitted_at + seconds
         self.started_at: float | None = None
@@ -51,23 +57,32 @@ class Generation:
         self.error: SimpleMLError | None = None
         self.done = False
         """Set last, after everything else; nothing changes any more."""
+        self.streaming = streaming
+        """Whether its listener hears of every piece."""
         self._listener = listener
-        self._streaming = streaming
         self._told = False
         self._cancelled = False
+        self._ending = new_lock()  # its texts may end in several threads at once
 
     @property
-    def model(self) -> SequenceGenerator:
+    def lane(self) -> Hashable:
+        """The same for all whose texts can be rows of one batch."""
+        return self.model, self.windows
+
+    @property
+    def model(self) -> Hashable:
         """Whose requests wait in one line."""
-        return self.generator
+        return self.generator.model
 
     @property
     def symbols_generated(self) -> int:
+        """Drawn so far, over all its texts."""
         return sum(stream.generated for stream in self.streams)
 
     @property
     def symbols_left(self) -> int:
-        return sum(stream.options.size - stream.generated for stream in self.streams)
+        """Still to be drawn at most, or read and scored, over all its texts."""
+        return sum(one.unread + one.options.size - one.generated for one in self.streams)
 
     @property
     def texts_left(self) -> int:
@@ -87,31 +102,27 @@ class Generation:
         """Say that the consumer is about to look: the next news wakes it again."""
         self._told = False
 
-    # --- the engine's side ---
+    # --- the engine's side; each text belongs to one thread, and only that one finishes it ---
 
-    def check(self, now: float) -> None:
-        """End it if it was cancelled or its time is over."""
-        if self._cancelled:
-            self.end("cancelled")
-        elif now >= self.deadline:
-            if self.symbols_generated:
-                self.truncated_by = "time"
-                self.end("length")
-            else:
-                waiting = "in the queue" if self.started_at is None else "reading the seed"
-                self.fail(DeadlineError(f"The request's time ran out {waiting}."))
+    def is_over(self, now: float) -> bool:
+        """Whether it was cancelled, or its time is over: `cut` ends it."""
+        return self._cancelled or now >= self.deadline
 
-    def end(self, reason: Literal["length", "cancelled"]) -> None:
-        if not self.done:
-            for stream in self.streams:
-                if stream.finish_reason is None:
-                    stream.finish(reason)
-            self._close()
+    def cut(self, now: float, streams: Sequence[TextStream]) -> None:
+        """End those of its texts that the calling thread owns; `progressed` ends the request."""
+        if not self._cancelled and not self.symbols_generated:
+            waiting = "in the queue" if self.started_at is None else "reading the seed"
+            self.fail(DeadlineError(f"The request's time ran out {waiting}."))
+            return
+        for stream in streams:
+            if stream.finish_reason is None:
+                if not self._cancelled:
+                    self.truncated_by = "time"
+                stream.finish("cancelled" if self._cancelled else "length")
 
     def fail(self, error: SimpleMLError) -> None:
-        if not self.done:
-            self.error = error
-            self._close()
+        """End with an error, unless it has ended."""
+        self._close(error)
 
     def progressed(self, now: float) -> None:
         """Note that a step brought symbols; ends the request when every text is complete."""
@@ -119,12 +130,16 @@ class Generation:
             self.first_symbol_at = now
         if all(stream.finish_reason for stream in self.streams):
             self._close()
-        elif self._streaming and not self._told:
+        elif self.streaming and not self._told:
             self._tell()
 
-    def _close(self) -> None:
-        self.finished_at = time.monotonic()
-        self.done = True
+    def _close(self, error: SimpleMLError | None = None) -> None:
+        with self._ending:
+            if self.done:
+                return
+            self.error = error
+            self.finished_at = time.monotonic()
+            self.done = True
         self._tell()
 
     def _tell(self) -> None:
@@ -155,8 +170,15 @@ def new_streams(
     Text k (0 is the first) is the text of a request of its own with random_state + k.
 
     Args:
+        generator: the model.
+        prompts: indices of each seed.
         options: with a random_state.
+        each: texts for each prompt.
+        starts_blank: nothing, or white space, ends the prompts.
         processors: makes those of each text.
+
+    Returns:
+        The texts, and what the engine reads before the first distribution of each.
     """
     if options.random_state is None:
         raise ValueError("the options carry no random_state")
@@ -175,5 +197,5 @@ def new_streams(
                     processors=processors(prompt),
                 )
             )
-            seeds.append(prompt)
+            seeds.append(streams[-1].opening)
     return streams, seeds

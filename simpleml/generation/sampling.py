@@ -10,7 +10,8 @@ Order of the rest (vLLM's): bias and penalties, temperature, min_p, top_k, top_p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +25,38 @@ REPETITION_SPAN = 64
 _SMALLEST_FLOAT32 = np.finfo(np.float32).tiny
 
 
+def bounded(
+    default: Any, low: float, high: float, *, above: bool = False, whole: bool = False
+) -> Any:
+    """A field for numbers, perhaps `whole` ones, from `low`, or `above` it, to `high`.
+
+    Its bounds stand here alone: GenerationOptions checks them, parameters of HTTP and pages take
+    them from the field's metadata.
+    """
+    bounds = {"low": low, "high": high, "above": above, "whole": whole}
+    return field(default=default, metadata=bounds)
+
+
 @dataclass(frozen=True)
 class SamplingOptions:
     """How a symbol is drawn; the defaults change nothing but the temperature."""
 
-    temperature: float = 0.5
+    temperature: float = bounded(0.5, 0, 10**6)
     """0 takes the likeliest, 1 the network's own distribution, more is wilder."""
-    top_k: int = 0
+    top_k: int = bounded(0, 0, 2**31, whole=True)
     """Keep the k likeliest symbols; 0 keeps all."""
-    top_p: float = 1.0
+    top_p: float = bounded(1.0, 0, 1, above=True)
     """Keep the likeliest symbols that together reach this probability."""
-    min_p: float = 0.0
+    min_p: float = bounded(0.0, 0, 1)
     """Drop symbols less likely than this part of the likeliest one's probability."""
-    repetition_penalty: float = 1.0
+    repetition_penalty: float = bounded(1.0, 0, 100, above=True)
     """Multiplies log p of symbols among the last REPETITION_SPAN, seed included; > 1 avoids."""
-    presence_penalty: float = 0.0
+    presence_penalty: float = bounded(0.0, -2, 2)
     """Subtracted from log p of every symbol already generated."""
-    frequency_penalty: float = 0.0
+    frequency_penalty: float = bounded(0.0, -2, 2)
     """Subtracted from log p once for each time the symbol was generated."""
     logit_bias: tuple[tuple[int, float], ...] = ()
-    """(index, bias) pairs added to log p; -100 bans, 100 as good as forces."""
+    """(index, bias) pairs added to log p; -100 bans, 100 all but forces."""
 
     @property
     def plain(self) -> bool:
@@ -60,7 +73,7 @@ class SamplingOptions:
 
 
 def log_probabilities(probabilities: Float32Array) -> Float64Array:
-    """log p in float64, (…, V); a denormal float32 counts as 0, as it does in TensorFlow."""
+    """Logarithms in float64, (…, V); a denormal float32 counts as 0, as it does in TensorFlow."""
     exact = np.where(probabilities < _SMALLEST_FLOAT32, 0.0, probabilities).astype(np.float64)
     with np.errstate(divide="ignore"):
         return np.log(exact)
@@ -83,9 +96,11 @@ def penalised(
     recent: Sequence[int],
     counts: Mapping[int, int],
 ) -> Float64Array:
-    """log p (V,) after bias and penalties.
+    """The logarithms of the probabilities, (V,), after bias and penalties.
 
     Args:
+        log_p: (V,) float64.
+        options: bias and penalties.
         recent: indices of the last symbols, seed included (for repetition_penalty).
         counts: how often each index was generated (for presence and frequency penalties).
     """

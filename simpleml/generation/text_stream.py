@@ -5,10 +5,9 @@ Pure: distributions go in, pieces of text come out. It knows nothing of networks
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from simpleml.generation.sampling import (
     REPETITION_SPAN,
     Float64Array,
     SamplingOptions,
+    bounded,
     log_probabilities,
     penalised,
     truncated,
@@ -30,14 +30,14 @@ from simpleml.models.weights import Float32Array
 
 FinishReason = Literal["stop", "length", "time", "cancelled"]
 
-_MOST_STOPS = 4
-_LARGEST_STATE = 2**32 - 1
+MOST_STOPS = 4
 
 
 class RandomSource(Protocol):
     """What a draw needs: numpy.random.RandomState is one, the module numpy.random another."""
 
-    def multinomial(self, n: int, pvals: Float64Array, /) -> NDArray[np.int64]: ...
+    def multinomial(self, n: int, pvals: Float64Array, /) -> NDArray[np.int64]:
+        """Draw n times; how often each index came, (V,)."""
 
 
 @dataclass(frozen=True)
@@ -48,70 +48,59 @@ class GenerationOptions(SamplingOptions):
         InvalidValueError: which option is out of bounds.
     """
 
-    size: int = 100
+    size: int = bounded(100, 0, 2**53, whole=True)
     """Symbols to generate."""
-    random_state: int | None = None
-    """0 … 2**32-1; the same request with the same number is the same text."""
+    random_state: int | None = bounded(None, 0, 2**32 - 1, whole=True)
+    """The same request with the same number is the same text."""
     stateful: bool | None = None
     """Carry the state on (True), use TFLearn's windows (False), or as the card says (None)."""
     stop: tuple[str, ...] = ()
     """Up to four strings; the text ends before the first that comes up."""
-    logprobs: int | None = None
-    """Report log p of each symbol and of this many likeliest ones (0 … 20)."""
+    logprobs: int | None = bounded(None, 0, 20, whole=True)
+    """Report log p of each symbol and of this many likeliest ones."""
+    prompt_logprobs: int | None = bounded(None, 0, 20, whole=True)
+    """The same of each symbol of the seed but the first, which nothing stands before."""
     max_copy: int | None = None
     """No generated run of more characters stands verbatim in the training text; a logits processor
     sees to it, which also checks the number."""
 
     def __post_init__(self) -> None:
-        _check_integer("size", self.size, 0, 2**53)
-        _check_number("temperature", self.temperature, 0.0, 1e6)
-        _check_integer("top_k", self.top_k, 0, 2**31)
-        _check_number("top_p", self.top_p, 0.0, 1.0, exclusive=True)
-        _check_number("min_p", self.min_p, 0.0, 1.0)
-        _check_number("repetition_penalty", self.repetition_penalty, 0.0, 100.0, exclusive=True)
-        _check_number("presence_penalty", self.presence_penalty, -2.0, 2.0)
-        _check_number("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
-        if self.random_state is not None:
-            _check_integer("random_state", self.random_state, 0, _LARGEST_STATE)
-        if self.logprobs is not None:
-            _check_integer("logprobs", self.logprobs, 0, 20)
-        if len(self.stop) > _MOST_STOPS:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.metadata and (value is not None or one.default is not None):
+                _check(one.name, value, **one.metadata)
+        if len(self.stop) > MOST_STOPS:
             raise InvalidValueError(
-                f"stop has {len(self.stop)} strings; at most {_MOST_STOPS} are allowed",
+                f"stop has {len(self.stop)} strings; at most {MOST_STOPS} are allowed",
                 param="stop",
             )
         if not all(isinstance(one, str) and one for one in self.stop):
             raise InvalidValueError("stop must be made of non-empty strings", param="stop")
 
 
-def _check_integer(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise InvalidValueError(f"{name} is {value!r}; it must be a whole number", param=name)
-    if not low <= value <= high:
-        raise InvalidValueError(f"{name} is {value}; it must be {low} to {high}", param=name)
-
-
-def _check_number(
-    name: str, value: object, low: float, high: float, *, exclusive: bool = False
-) -> None:
-    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
-        raise InvalidValueError(f"{name} is {value!r}; it must be a number", param=name)
-    number = float(value)
-    if not math.isfinite(number) or not low <= number <= high or (exclusive and number == low):
-        bound = "more than" if exclusive else "at least"
-        raise InvalidValueError(
-            f"{name} is {value!r}; it must be {bound} {low:g} and at most {high:g}", param=name
-        )
+def _check(name: str, value: object, low: float, high: float, above: bool, whole: bool) -> None:
+    kinds = (int, np.integer) if whole else (int, float, np.number)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        kind = "whole number" if whole else "number"
+        raise InvalidValueError(f"{name} is {value!r}; it must be a {kind}", param=name)
+    if not low <= value <= high or (above and value == low):
+        least = f"more than {low:g}" if above else f"at least {low:g}"
+        must = f"{low} to {high}" if whole else f"{least} and at most {high:g}"
+        raise InvalidValueError(f"{name} is {value}; it must be {must}", param=name)
 
 
 @dataclass(frozen=True)
 class SymbolLogprobs:
-    """What the network thought of one generated symbol, before any option changed it."""
+    """What the network thought of one symbol, before any option changed it, and what came of it."""
 
     symbol: str
     logprob: float
     top: tuple[tuple[str, float], ...]
     """The likeliest symbols with their log p, likeliest first."""
+    chance: float | None = None
+    """With which it was drawn, after temperature and every option; None where it was read."""
+    chances: tuple[float, ...] = ()
+    """The same of each of `top`."""
 
 
 class TextStream:
@@ -130,7 +119,9 @@ class TextStream:
         """Make the stream.
 
         Args:
-            seed: indices of what stands before the text (for repetition_penalty).
+            vocabulary: of the model.
+            options: length, sampling, stop strings.
+            seed: indices of what stands before the text.
             rng: the source of every draw.
             starts_blank: nothing, or white space, stands before the text, so that a word needs no
                 separator before it.
@@ -139,13 +130,19 @@ class TextStream:
         """
         self.vocabulary = vocabulary
         self.options = options
-        self.finish_reason: FinishReason | None = None if options.size else "length"
+        scored = options.prompt_logprobs is not None
+        self.opening: Sequence[int] = seed[:1] if scored else seed
+        """Indices to be read before the first distribution."""
+        self.finish_reason: FinishReason | None = None
         self.generated = 0
         """Symbols drawn so far."""
         self.last_symbol = 0
-        """Index of the last symbol drawn: the next one to feed."""
+        """Index of the last symbol drawn, or read after the opening: the next one to feed."""
         self.logprobs: list[SymbolLogprobs] = []
         """One for each symbol drawn, where asked for."""
+        self.prompt_logprobs: list[SymbolLogprobs] = []
+        """One for each symbol of the seed but the first, where asked for."""
+        self._given: Sequence[int] = seed[1:] if scored else ()
         self._rng = rng
         self._separator = vocabulary.separator
         self._blank = starts_blank
@@ -159,8 +156,15 @@ class TextStream:
         self._processors = tuple(processors)
         if options.max_copy is not None and not processors:
             raise ValueError("max_copy needs its logits processor")
+        if not options.size and not self.unread:
+            self.finish("length")
         self._plain = not (self._tracks or self._processors) and self._banned is None
         """Whether the distribution at its temperature is what is drawn from, and nothing else."""
+
+    @property
+    def unread(self) -> int:
+        """Symbols of the seed of which log p is still to be noted."""
+        return len(self._given) - len(self.prompt_logprobs)
 
     def take(self) -> str:
         """What became final since the last call; safe to call while another thread accepts."""
@@ -170,17 +174,21 @@ class TextStream:
         return "".join(pieces)
 
     def accept(self, log_p: Float64Array, distribution: Float64Array | None = None) -> None:
-        """Draw the next symbol.
+        """Draw the next symbol, or read the seed's next where its log p is asked for.
 
         Args:
             log_p: (V,) the network's log-probabilities.
             distribution: (V,) what `with_temperature` makes of them, where the caller has it.
         """
+        if self.unread:
+            self._read(log_p)
+            return
         if self._plain and distribution is not None:
-            drawn = log_p if self._greedy else self._rng.multinomial(1, distribution)
+            chances = None if self._greedy else distribution
+            drawn = log_p if chances is None else self._rng.multinomial(1, chances)
             index = int(drawn.argmax())
         else:
-            index = self._choose(log_p, distribution)
+            index, chances = self._choose(log_p, distribution)
             for processor in self._processors:
                 processor.accept(index)
         self.last_symbol = index
@@ -189,7 +197,8 @@ class TextStream:
             self._recent.append(index)
             self._counts[index] += 1
         if self.options.logprobs is not None:
-            self._note_logprobs(index, log_p, self.options.logprobs)
+            noted = self._noted(index, log_p, self.options.logprobs)
+            self.logprobs.append(self._with_chances(noted, index, chances))
         self._show(self.vocabulary.symbols[index])
         if self.finish_reason is None and self.generated >= self.options.size:
             self.finish("length")
@@ -202,7 +211,10 @@ class TextStream:
             self._pieces.append(self._held)
             self._held = ""
 
-    def _choose(self, log_p: Float64Array, distribution: Float64Array | None) -> int:
+    def _choose(
+        self, log_p: Float64Array, distribution: Float64Array | None
+    ) -> tuple[int, Float64Array | None]:
+        """An index, and what it was drawn from; None for the likeliest without a draw."""
         if self._banned is not None:
             log_p = log_p.copy()
             log_p[self._banned] = -np.inf
@@ -214,18 +226,34 @@ class TextStream:
         if self._tracks:
             log_p = penalised(log_p, self.options, self._recent, self._counts)
         if self._greedy:
-            return int(log_p.argmax())
+            return int(log_p.argmax()), None
         if distribution is None or self._tracks:
             distribution = with_temperature(log_p, self.options.temperature)
             if self._tracks:
                 distribution = truncated(distribution, self.options)
-        return int(self._rng.multinomial(1, distribution).argmax())
+        return int(self._rng.multinomial(1, distribution).argmax()), distribution
 
-    def _note_logprobs(self, index: int, log_p: Float64Array, count: int) -> None:
+    def _read(self, log_p: Float64Array) -> None:
+        self.last_symbol = index = self._given[len(self.prompt_logprobs)]
+        noted = self._noted(index, log_p, self.options.prompt_logprobs or 0)
+        self.prompt_logprobs.append(noted)
+        if not self.options.size and not self.unread:
+            self.finish("length")
+
+    def _noted(self, index: int, log_p: Float64Array, count: int) -> SymbolLogprobs:
         symbols = self.vocabulary.symbols
-        order = np.argsort(-log_p, kind="stable")[:count]
+        order = np.argsort(-log_p, kind="stable")[:count] if count else ()
         top = tuple((symbols[one], float(log_p[one])) for one in order)
-        self.logprobs.append(SymbolLogprobs(symbols[index], float(log_p[index]), top))
+        return SymbolLogprobs(symbols[index], float(log_p[index]), top)
+
+    def _with_chances(
+        self, noted: SymbolLogprobs, index: int, chances: Float64Array | None
+    ) -> SymbolLogprobs:
+        def chance(one: int) -> float:
+            return float(one == index) if chances is None else float(chances[one])
+
+        top = tuple(chance(self.vocabulary.index[symbol]) for symbol, _ in noted.top)
+        return replace(noted, chance=chance(index), chances=top)
 
     def _show(self, symbol: str) -> None:
         if self._separator:
@@ -264,6 +292,7 @@ def distributions_of(
 
     Args:
         probabilities: (S, V), one row for each stream.
+        streams: S texts.
     """
     log_p = log_probabilities(probabilities)
     # A greedy stream does not look at the distribution; 1 keeps the shared product defined.

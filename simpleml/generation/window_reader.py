@@ -11,8 +11,7 @@ bit for bit the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,8 @@ class WindowReader:
     def __init__(self, network: StepNetwork, window: int) -> None:
         self.network = network
         self.window = window
+        self.wide = True
+        """Whether its steps take all of the network's threads."""
         self.most_texts = max(1, CHUNK_ROWS // max(1, window - 1))
         """So many texts at a time go through `staggered`, so that their rows stay in the cache."""
         self._prepared: dict[tuple[int, int], _Rows] = {}
@@ -37,7 +38,7 @@ class WindowReader:
         rows = self._rows(count, 1)
         rows.clear()
         for symbols in np.array(seeds, np.int64).T:  # (N,)
-            rows.step(symbols, 1)
+            rows.step(symbols, 1, self.wide)
         return rows.probabilities
 
     def staggered(self, seeds: Sequence[Sequence[int]]) -> RowStates:
@@ -54,7 +55,7 @@ class WindowReader:
         rows = self._rows(count, self.window - 1)
         rows.clear()
         for number, symbols in enumerate(np.array(seeds, np.int64).T[1:]):
-            rows.step(symbols, number + 1)
+            rows.step(symbols, number + 1, self.wide)
         return rows.states
 
     def _rows(self, texts: int, windows: int) -> _Rows:
@@ -79,27 +80,28 @@ class _Rows:
         self._symbols: NDArray[np.int64] = np.zeros((windows, texts), np.int64)
         self._outputs = np.arange(texts, dtype=np.int64)  # of the first block
         self._parity = 0
-        self._bindings: dict[tuple[int, int], Any] = {}
+        self._steps: dict[tuple[int, int, bool], Callable[[], None]] = {}
 
     def clear(self) -> None:
         self.states.clear(slice(None))
         self._other.clear(slice(None))
 
-    def step(self, symbols: NDArray[np.int64], blocks: int) -> None:
+    def step(self, symbols: NDArray[np.int64], blocks: int, wide: bool) -> None:
         """Feed each text's symbol (N,) to its rows in the first `blocks` blocks."""
         self._symbols[:blocks] = symbols
-        key = (self._parity, blocks)
-        binding = self._bindings.get(key)
-        if binding is None:
+        key = (self._parity, blocks, wide)
+        step = self._steps.get(key)
+        if step is None:
             count = blocks * self._texts
-            binding = self._bindings[key] = self._network.bind(
+            step = self._steps[key] = self._network.bind(
                 self.states,
                 self._other,
                 slice(0, count),
                 self._symbols.reshape(-1)[:count],
                 self._outputs,
                 self.probabilities,
+                wide=wide,
             )
-        self._network.run(binding)
+        self._network.run(step)
         self.states, self._other = self._other, self.states
         self._parity ^= 1

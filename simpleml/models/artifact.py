@@ -153,6 +153,23 @@ def read_card(paths: ArtifactPaths) -> Card | None:
         raise ArtifactError(f"{paths.card.name}: {error.message}") from None
 
 
+def read_vocabulary(paths: ArtifactPaths, card: Card | None) -> Vocabulary:
+    """Read a model's vocabulary, and no weights.
+
+    Raises:
+        ArtifactError: which file cannot be used, and why.
+    """
+    if card is None:
+        return Vocabulary.read(paths.char_idx)
+    return Vocabulary.read(
+        paths.char_idx,
+        level=card.level,
+        lossless_words=card.level == "word",
+        lower=card.lower,
+        unknown_symbol=card.unknown_symbol,
+    )
+
+
 def read_artifact(paths: ArtifactPaths) -> Artifact:
     """Read a model and check its files against each other.
 
@@ -160,15 +177,7 @@ def read_artifact(paths: ArtifactPaths) -> Artifact:
         ModelBrokenError: which file cannot be used, and why.
     """
     card = read_card(paths)
-    options: dict[str, Any] = {}
-    if card is not None:
-        options = {
-            "level": card.level,
-            "lossless_words": card.level == "word",
-            "lower": card.lower,
-            "unknown_symbol": card.unknown_symbol,
-        }
-    vocabulary = Vocabulary.read(paths.char_idx, **options)
+    vocabulary = read_vocabulary(paths, card)
     weights = _read_weights(paths)
     if weights.vocabulary_size != len(vocabulary):
         raise ArtifactError(
@@ -191,7 +200,7 @@ def read_artifact(paths: ArtifactPaths) -> Artifact:
     found = (len(weights.layers), weights.units, weights.vocabulary_size)
     if said != found:
         raise ArtifactError(
-            f"{paths.card.name} speaks of (layers, units, vocabulary_size) {said}, "
+            f"{paths.card.name} says (layers, units, vocabulary_size) {said}, "
             f"the network in {paths.prefix.name} has {found}"
         )
     if card.weights_sha256 and card.weights_sha256 != sha256:
@@ -233,7 +242,7 @@ def _read_weights(paths: ArtifactPaths) -> NetworkWeights:
         if array.dtype != np.float32:
             raise ArtifactError(f"{name} in {index} is {array.dtype}, not float32")
         if not np.isfinite(array).all():
-            raise ArtifactError(f"{name} in {paths.prefix.name} holds values that are no numbers")
+            raise ArtifactError(f"{name} in {paths.prefix.name} holds values that are not numbers")
     layers = []
     inputs = shapes["FullyConnected/b"][0] if len(shapes["FullyConnected/b"]) == 1 else -1
     for matrix, bias in zip(matrices, biases, strict=True):
@@ -273,8 +282,12 @@ def write_artifact(
     was no model). A crash at any instant leaves a whole model.
 
     Args:
+        models_dir: where the folder goes.
+        name: of model, folder and files.
         tensors: every variable of the checkpoint by TFLearn's name.
         meta: the MetaGraphDef for `.meta`.
+        vocabulary: for the pickle.
+        card: for <name>.json.
 
     Raises:
         InvalidValueError: the name cannot be served.

@@ -13,11 +13,14 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RESERVED_NAMES = frozenset(
     (
         "v1", "api", "docs", "static", "livez", "readyz", "healthz", "health", "metrics",
-        "openapi.json", "models", "train", "favicon.ico", "robots.txt",
+        "openapi.json", "models", "train", "class", "score", "presentation", "learn", "favicon.ico",
+        "robots.txt", "manifest.webmanifest", "worker.js", "offline",
     )
 )  # fmt: skip
 DEFAULT_SEQ_MAXLEN = 25
 LARGEST_WINDOW = 100_000
+STILL_TRAINING = "still training"
+"""How metrics["note"] begins until the training's end."""
 
 
 def check_name(name: str) -> str:
@@ -33,9 +36,16 @@ def check_name(name: str) -> str:
             f"{shown!r} cannot be a model's name: up to 64 letters A-Z a-z, digits, dots, "
             "underscores and hyphens, starting with a letter or digit",
             param="model",
+            reason="name_characters",
+            params={"name": shown},
         )
     if name in RESERVED_NAMES:
-        raise InvalidValueError(f"{name!r} is a reserved name of the server", param="model")
+        raise InvalidValueError(
+            f"{name!r} is a reserved name of the server",
+            param="model",
+            reason="name_reserved",
+            params={"name": name},
+        )
     return name
 
 
@@ -63,6 +73,8 @@ class Card:
     """Other models may begin from this one."""
     language: str | None = None
     """Of the text, as in BCP 47; "fr", "en"."""
+    title: dict[str, str] = field(default_factory=dict)
+    """What pages call it, by language: {"fr": "Contes de fées", "en": "Fairy tales"}."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Validation nats and bits per character in both modes and how they were held out."""
     corpus: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +86,19 @@ class Card:
     notes: dict[str, Any] = field(default_factory=dict)
     """Whatever else is worth saying: samples, examples of seeds."""
 
+    @property
+    def begun_from(self) -> dict[str, Any]:
+        """What the training says of its beginning: `name` of the base or None, and `why`."""
+        found = self.training.get("begun_from")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether its training has ended, as far as the card knows."""
+        return not str(self.metrics.get("note", "")).startswith(STILL_TRAINING)
+
     def to_json(self) -> dict[str, Any]:
+        """The fields, as <name>.json has them."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -94,13 +118,15 @@ class Card:
                 raise ArtifactError(f"{key} is {value!r}, not a positive number")
         expected: dict[str, tuple[type, ...]] = {
             "level": (str,), "stateful": (bool,), "lower": (bool,), "base": (bool,),
-            "language": (str, type(None)), "weights_sha256": (str,),
+            "language": (str, type(None)), "weights_sha256": (str,), "title": (dict,),
             "metrics": (dict,), "corpus": (dict,), "training": (dict,), "notes": (dict,),
             "unknown_symbol": (str, type(None)),
         }  # fmt: skip
         for key, types in expected.items():
             if key in values and not isinstance(values[key], types):
                 raise ArtifactError(f"{key} is {values[key]!r}")
+        if not all(isinstance(one, str) for one in values.get("title", {}).values()):
+            raise ArtifactError(f"title is {values['title']!r}")
         if values.get("level", "char") not in ("char", "word"):
             raise ArtifactError(f"level is {values['level']!r}, not char or word")
         if values.get("seq_maxlen", 1) > LARGEST_WINDOW:

@@ -198,7 +198,7 @@ def _read_index(prefix: Path) -> tuple[int, dict[str, _Entry]]:
             raise ValueError("it was written on a big-endian machine")
         shards = header.get(1, 1)
         if not isinstance(shards, int) or not 1 <= shards <= 1000:
-            raise ValueError(f"it speaks of {shards!r} data files")
+            raise ValueError(f"it names {shards!r} data files")
         return shards, {name: _entry(value) for name, value in pairs.items()}
     except OSError as error:
         raise CheckpointError(f"{path.name} cannot be read: {error.strerror}") from error
@@ -249,8 +249,7 @@ def read_checkpoint(
                 needed = max(e.offset + e.size for e in entries.values() if e.shard == shard)
                 if length < needed:
                     raise CheckpointError(
-                        f"{path.name} is cut short: it has {length} bytes, "
-                        f"its index speaks of {needed}"
+                        f"{path.name} is cut short: it has {length} bytes, its index says {needed}"
                     )
                 for name, entry in chosen:
                     file.seek(entry.offset)

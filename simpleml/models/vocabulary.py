@@ -12,7 +12,7 @@ import pickle
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from itertools import accumulate
 from pathlib import Path
@@ -29,7 +29,7 @@ _LARGEST_PICKLE_BYTES = 64 << 20
 _LISTED_UNKNOWN = 5
 
 # Typographic characters and the plain ones that texts more often hold, best first.
-_PLAIN: dict[str, tuple[str, ...]] = {
+PLAIN: dict[str, tuple[str, ...]] = {
     "‘": ("'", "’"), "’": ("'", "‘"), "‚": ("'", ","), "′": ("'",), "`": ("'", "‘"), "´": ("'",),
     "'": ("’", "‘"), "“": ('"', "«", "„"), "”": ('"', "»"), "„": ('"', "«"), "″": ('"',),
     '"': ("“", "”", "«", "»"), "«": ('"', "“"), "»": ('"', "”"), "‹": ("'", "‘"), "›": ("'", "’"),
@@ -73,15 +73,14 @@ class SeedChange:
     """What the network reads instead; empty when it was dropped."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "position": self.position,
-            "original": self.original,
-            "replacement": self.replacement,
-        }
+        """The fields, as answers have them."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class EncodedSeed:
+    """A seed as the network reads it, and what was changed for that."""
+
     indices: list[int]
     changes: list[SeedChange]
 
@@ -142,6 +141,7 @@ class Vocabulary:
 
     @property
     def unknown_index(self) -> int | None:
+        """Index of the symbol for unknown words; None where the vocabulary has none."""
         return None if self.unknown_symbol is None else self.index[self.unknown_symbol]
 
     @classmethod
@@ -190,6 +190,7 @@ class Vocabulary:
         return words.tokenize(text) if self.lossless_words else text.split()
 
     def join(self, symbols: Iterable[str]) -> str:
+        """The text of these symbols."""
         return self.separator.join(symbols)
 
     def encode(self, seed: str | Sequence[str], on_unknown: OnUnknown = "error") -> EncodedSeed:
@@ -227,6 +228,36 @@ class Vocabulary:
         if unknown:
             raise self._unknown_error(unknown)
         return EncodedSeed(indices, changes)
+
+    def pieces(self, text: str, changes: Iterable[SeedChange]) -> list[tuple[str, int]]:
+        """Cut a text where `encode` cut it: each piece with how many indices it became.
+
+        Args:
+            text: that `encode` was given.
+            changes: what it changed there.
+
+        Returns:
+            Pieces that are the text when they are joined.
+        """
+        symbols = self.split(text)
+        positions = self._positions(text, symbols)
+        changed = {one.position: one for one in changes}
+        found: list[tuple[str, int]] = []
+        number = start = 0
+        while number < len(symbols):
+            symbol, position = symbols[number], positions[number]
+            original, became = symbol, 1
+            if (change := changed.get(position)) is not None:
+                original = change.original
+                replacement = change.replacement
+                became = 1 if replacement in self.index else len(replacement)
+            end = position + len(original)
+            found.append((text[start:end], became))
+            start = end
+            number += 1 + len(original) - len(symbol)
+        if start < len(text):  # white space that is no symbol of a word-level model
+            found.append((text[start:], 0))
+        return found
 
     def _positions(self, seed: str | Sequence[str], symbols: Sequence[str]) -> list[int]:
         """Where each symbol begins in the seed, in characters."""
@@ -267,7 +298,7 @@ class Vocabulary:
     def _candidates(symbol: str) -> Iterable[str]:
         yield unicodedata.normalize("NFC", symbol)
         yield unicodedata.normalize("NFD", symbol)
-        yield from _PLAIN.get(symbol, ())
+        yield from PLAIN.get(symbol, ())
         compatible = unicodedata.normalize("NFKC", symbol)
         yield compatible
         yield symbol[:1]  # without the marks typed after it
@@ -277,7 +308,7 @@ class Vocabulary:
             if not unicodedata.combining(part)
         )
         yield bare
-        yield from _PLAIN.get(bare, ())
+        yield from PLAIN.get(bare, ())
         for form in (symbol, compatible, bare):
             yield form.swapcase()
             yield form.lower()

@@ -26,10 +26,12 @@ class LayerWeights:
 
     @property
     def units(self) -> int:
+        """H."""
         return int(self.matrix.shape[1]) // 4
 
     @property
     def inputs(self) -> int:
+        """V for the first layer, H for the others."""
         return int(self.matrix.shape[0]) - self.units
 
 
@@ -48,6 +50,7 @@ class NetworkWeights:
 
     @property
     def vocabulary_size(self) -> int:
+        """V."""
         return int(self.output_matrix.shape[1])
 
     def arrays(self) -> list[tuple[str, Float32Array]]:

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simpleml import ModelLoader
+from simpleml.generation.network import weight_limit
 
 HERE = Path(__file__).resolve().parent / "golden"
 TEXTS = {"nights": 12, "contes_small": 9, "sherlock": 9}
@@ -71,7 +72,9 @@ def test_probabilities_are_tflearns_for_every_stored_window(golden: Path) -> Non
 
 def test_int8_probabilities_are_close_to_tflearns(golden: Path) -> None:
     ours, stored = both(golden, "int8")
-    np.testing.assert_allclose(ours, stored, rtol=0, atol=0.02)
+    # processors that sum weights of seven bits only are coarser
+    atol = 0.02 if weight_limit() == 127 else 0.05
+    np.testing.assert_allclose(ours, stored, rtol=0, atol=atol)
     assert np.abs(ours - stored).max() > 1e-5  # it is another arithmetic
 
 

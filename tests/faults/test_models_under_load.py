@@ -12,6 +12,7 @@ from waiting import wait_until
 
 TALES = "/tales/g/once/40?random_state=7"
 FLOW = "/flow/g/once/40?random_state=7"
+BLEND = f"{FLOW}&mix=flow:0.5,tales:0.5"
 OLD_SEED, NEW_SEED = 11, 12
 
 
@@ -80,3 +81,26 @@ def test_broken_model_says_which_file_and_the_others_go_on(tmp_path: Path) -> No
         assert crowd.texts(TALES) == {old}
         assert crowd.statuses(FLOW) == {200}
         assert len(crowd.texts(FLOW)) == 1
+
+
+def test_a_blend_follows_its_members_and_fails_alone_with_one(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, "tales", seed=OLD_SEED)
+    write_model(tmp_path, "flow", stateful=True)
+    data = folder / "tales.tfl.data-00000-of-00001"
+    with GunicornServer(tmp_path) as server:
+        whole = data.read_bytes()
+        old = ask(server, BLEND).text
+        with Crowd(server, [BLEND] * 3 + [FLOW] * 3) as crowd:
+            wait_until(lambda: crowd.count(BLEND) > 3 and crowd.count(FLOW) > 3)
+            data.write_bytes(whole[:-1])
+            wait_until(lambda: crowd.count(BLEND, 500) > 3, what="its broken member is a 500")
+            assert data.name in ask(server, BLEND).text
+            data.write_bytes(whole)
+            count = crowd.count(BLEND)
+            wait_until(lambda: crowd.count(BLEND) > count + 3, what="it is whole again")
+        assert not crowd.errors
+        assert crowd.texts(BLEND) == {old}
+        assert crowd.statuses(FLOW) == {200}
+        assert len(crowd.texts(FLOW)) == 1
+        write_model(tmp_path, "tales", seed=NEW_SEED)
+        wait_until(lambda: ask(server, BLEND).text != old, what="the new files are in the blend")

@@ -7,6 +7,7 @@ import socket
 import time
 from pathlib import Path
 
+import httpx
 from clients import ENDLESS_ALLOWED, PATIENCE, Stream, address, ask, running, streams
 from servers import GunicornServer
 from waiting import wait_until
@@ -21,6 +22,20 @@ def test_client_that_leaves_mid_stream_frees_its_rows(models_dir: Path) -> None:
             with streams(server, [FOREVER] * 4):
                 assert running(server) == 4
             # all places were taken for good, had they not been freed
+            assert ask(server, "/tales/g/once/20").status == 200
+        wait_until(lambda: running(server) == 0, what="nothing runs any more")
+
+
+def test_client_that_leaves_a_score_frees_its_rows(models_dir: Path) -> None:
+    env = {"SIMPLEML_MAX_SEED": "9000000", "SIMPLEML_MAX_BODY": "9000000"}
+    with GunicornServer(models_dir, env={**ENDLESS_ALLOWED, **env}) as server:
+        asked = {"text": "once " * 1_500_000, "models": "tales"}
+        with httpx.stream(
+            "POST", f"{server.base_url}/v1/score", json=asked, timeout=PATIENCE,
+            headers={"Accept": "text/event-stream"},
+        ) as answer:  # fmt: skip
+            assert next(answer.iter_lines()) == "event: progress"
+            assert running(server) == 1
             assert ask(server, "/tales/g/once/20").status == 200
         wait_until(lambda: running(server) == 0, what="nothing runs any more")
 

@@ -94,6 +94,7 @@ class _Follows:
         return drawn
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_it_agrees_with_looking_at_every_stretch(data: st.DataObject) -> None:
@@ -232,7 +233,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match="this one writes words"):
         ModelLoader(tmp_path).load("words").generate(10, max_copy=20)
     (tmp_path / "tales.txt").unlink()
-    with pytest.raises(CorpusUnavailableError, match=r"not beside the models \(tales\.txt\)"):
+    with pytest.raises(CorpusUnavailableError, match=r"not in the models folder \(tales\.txt\)"):
         model.stream(10, max_copy=20)
 
 

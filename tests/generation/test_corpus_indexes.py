@@ -13,6 +13,8 @@ from models import write_model
 from simpleml import ModelLoader
 from simpleml.copying.index import OriginalityIndex
 from simpleml.errors import CorpusUnavailableError
+from simpleml.jobs.store import JobStore
+from simpleml.models.text_file import text_file
 
 TEXT = "il y avait une fois un roi et une reine qui n'avaient point d'enfants. "
 
@@ -79,7 +81,7 @@ def test_a_text_that_goes_is_missed_at_once(tmp_path: Path) -> None:
     loader.corpus_index(tales)
     path.unlink()
     assert not loader.has_corpus("tales")
-    with pytest.raises(CorpusUnavailableError, match="not beside the models"):
+    with pytest.raises(CorpusUnavailableError, match="not in the models folder"):
         loader.corpus_index(tales)
 
 
@@ -102,7 +104,7 @@ def test_a_card_names_no_file_outside_the_folder(tmp_path: Path) -> None:
     write_model(folder, "tales", corpus={"file": "../secret.txt"})
     loader = ModelLoader(folder)
     assert not loader.has_corpus("tales")
-    assert loader.indexes.path("tales", {"file": "../secret.txt"}) == folder / "tales.txt"
+    assert text_file(folder, "tales", {"file": "../secret.txt"}) == folder / "tales.txt"
 
 
 def test_only_so_many_are_kept(tmp_path: Path, reads: list[str]) -> None:
@@ -121,3 +123,23 @@ def test_broken_and_missing_models_have_no_corpus(tmp_path: Path) -> None:
     loader = ModelLoader(tmp_path)
     assert not loader.has_corpus("torn")
     assert not loader.has_corpus("gone")
+
+
+def test_the_text_of_a_training_on_the_server_is_found_where_it_lies(
+    tmp_path: Path, reads: list[str]
+) -> None:
+    JobStore(tmp_path, most=3).create("tales", TEXT, {})
+    write_model(tmp_path, "tales", corpus={"file": "tales.txt", "sha256": sum_of(TEXT)})
+    begun = {"name": "tales", "corpus": {"file": "tales.txt", "sha256": sum_of(TEXT)}}
+    write_model(tmp_path, "tuned", training={"begun_from": begun})
+    loader = ModelLoader(tmp_path)
+    assert loader.has_corpus("tales") and not loader.has_corpus("tuned")
+    tales = loader.load("tales")
+    assert loader.corpus_index(tales).examine(TEXT[5:40]).copied == 35
+    assert loader.base_index(loader.load("tuned")) is not None
+    (tmp_path / "tales.txt").write_text(TEXT)
+    assert loader.corpus_index(tales) is not None
+    assert len(reads) == 2, "what lies beside the models goes first"
+    (tmp_path / "tales.txt").unlink()
+    JobStore(tmp_path, most=3).delete("tales")
+    assert not loader.has_corpus("tales")

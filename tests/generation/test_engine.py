@@ -519,6 +519,7 @@ def test_a_listener_that_raises_does_not_stop_the_engine(
     assert engine.rows == 0
 
 
+@pytest.mark.slow
 def test_every_request_ends_exactly_once_whatever_happens(
     tales: SequenceGenerator, flow: SequenceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -610,6 +611,7 @@ print("awake")
 """
 
 
+@pytest.mark.slow
 def test_idle_hub_wakes_for_what_the_native_thread_made(models_dir: Path) -> None:
     """The only greenlet waits and nothing ticks: a lost wake-up would be a wait for ever."""
     said = subprocess.run(

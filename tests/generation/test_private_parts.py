@@ -30,9 +30,11 @@ def test_onnx_runtime_keeps_the_graph_of_a_session_where_we_drop_it() -> None:
         "it (vars(session)), and in generation/network.py drop it there; if it keeps it nowhere, "
         "that line of StepNetwork can go."
     )
+    network = StepNetwork(random_weights(9))
     kept = [
         name
-        for name, part in vars(StepNetwork(random_weights(9))._session).items()
+        for one in (network._narrow, network._wide)
+        for name, part in vars(one).items()
         if isinstance(part, bytes | bytearray)
     ]
     assert not kept, f"a session still holds its graph in {kept}: a worker takes twice the memory"

@@ -11,11 +11,19 @@ from asking import Asked
 from hypothesis import given
 from hypothesis import strategies as st
 from test_engine import Gate
+from waiting import wait_until
 
 from simpleml import ModelLoader
 from simpleml.errors import QueueFullError
 from simpleml.generation.engine import Engine
-from simpleml.generation.queue import admissible, admission_order, is_full
+from simpleml.generation.queue import (
+    Share,
+    admissible,
+    admission_order,
+    is_full,
+    share_is_full,
+    symbols_before,
+)
 
 MAX_ROWS = 6
 
@@ -24,6 +32,7 @@ MAX_ROWS = 6
 class Request:
     model: str
     texts_left: int
+    visitor: str = ""
 
 
 REQUESTS = st.lists(st.builds(Request, st.sampled_from("ABC"), st.integers(0, MAX_ROWS)))
@@ -106,16 +115,75 @@ def test_nobody_starves_though_others_never_stop_coming(data: st.DataObject) -> 
     raise AssertionError(f"it still waits after {patience} steps")
 
 
+OF_VISITORS = st.lists(
+    st.builds(Request, st.sampled_from("AB"), st.integers(1, 2), st.sampled_from("xyz"))
+)
+
+
+@given(OF_VISITORS)
+def test_visitors_take_turns_whoever_came_first(waiting: list[Request]) -> None:
+    """When one is taken, nobody else who waits has had less."""
+    order = list(admission_order([], waiting))
+    assert sorted(map(id, order)) == sorted(map(id, waiting))
+    had = dict.fromkeys("xyz", 0)
+    for at, one in enumerate(order):
+        assert had[one.visitor] == min(had[each.visitor] for each in order[at:])
+        had[one.visitor] += one.texts_left
+
+
+@given(OF_VISITORS, st.integers(2, 3), st.integers(0, 2))
+def test_a_share_is_never_exceeded_and_holds_up_nobody_else(
+    waiting: list[Request], most: int, may_wait: int
+) -> None:
+    share = Share(most, may_wait)
+    found = admissible([], waiting, 10**9, share)
+    for name in "xyz":
+        own = [one for one in waiting if one.visitor == name]
+        taken = [one for one in found if one.visitor == name]
+        assert sum(one.texts_left for one in taken) <= most
+        room = most - sum(one.texts_left for one in taken)
+        assert all(one.texts_left > room for one in own if one not in taken)
+        new = Request("A", 1, name)
+        held_back = [one for one in own if one not in admissible([], [*waiting, new], 10**9, share)]
+        would_wait = new not in admissible([], [*waiting, new], 10**9, share)
+        assert share_is_full([], waiting, new, share, 10**9) == (
+            would_wait and len(held_back) >= may_wait
+        )
+
+
+def test_a_thousand_requests_of_one_delay_another_by_no_more_than_the_share() -> None:
+    flood = [Request("A", 1, "flood") for _ in range(1000)]
+    other = Request("A", 1, "other")
+    share = Share(running=2, waiting=1)
+    assert admissible([], [*flood, other], 64, share) == [flood[0], other, flood[1]]
+    assert next(admission_order(flood[:2], [*flood[2:], other])) is other
+    assert not share_is_full(flood[:2], flood[2:3], other, share, 3)
+    assert share_is_full(flood[:2], flood[2:3], flood[3], share, 64)
+
+
+@pytest.mark.parametrize(
+    ("left", "place", "symbols"),
+    [([], 1, 0), ([30, 10, 20], 1, 10), ([30, 10, 20], 3, 30), ([30, 10, 20], 4, 30), ([8], 3, 24)],
+)
+def test_the_wait_is_what_the_running_texts_still_write(
+    left: list[int], place: int, symbols: float
+) -> None:
+    assert symbols_before(left, place) == symbols
+
+
 def test_the_engine_admits_by_the_places_it_told(
     models_dir: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order of admission, the place and the limit, asked of the engine itself in one step."""
+    """The order of admission, the place and the limit, asked of the engine itself."""
     loader = ModelLoader(models_dir, threads=1)
     tales, flow, words = (loader.load(name) for name in ("tales", "flow", "words"))
-    engine = Engine(max_rows=8, max_waiting=2)
-    gate = Gate(tales, monkeypatch)
-    first = Asked(engine, tales, each=2, size=5)
+    holding = ModelLoader(models_dir, threads=1).load("tales")  # a model of its own
+    engine = Engine(max_rows=8, max_waiting=7, shards=2)
+    gate, held = Gate(tales, monkeypatch), Gate(holding, monkeypatch)
+    first = Asked(engine, tales, each=2, size=5, stateful=True)  # few rows: in one shard
+    six = Asked(engine, holding, each=6, size=1, stateful=True)
     assert gate.reached.wait(30)
+    assert held.reached.wait(30)
     asked = {
         name: Asked(engine, model, each=each, size=5, request_id=name)
         for name, model, each in (
@@ -128,11 +196,13 @@ def test_the_engine_admits_by_the_places_it_told(
     assert told == {"f1": 1, "w1": 2, "f2": 4, "t1": 3, "t2": 5, "t3": 6, "t4": 7}
     assert engine.place("nobody") is None
     assert engine.place("") is None
-    # six places are free: f1, w1, t1, f2 and t2 take them; t3 and t4 wait
     with pytest.raises(QueueFullError):
         Asked(engine, tales, size=5)
+    # six places become free: f1, w1, t1, f2 and t2 take them; t3 and t4 wait
+    held.open.set()
+    wait_until(lambda: engine.waiting == 2, 30)
     gate.open.set()
-    for one in (first, *asked.values()):
+    for one in (first, six, *asked.values()):
         one.wait()
     started = sorted(asked, key=lambda name: asked[name].generation.started_at or 0.0)
     assert started == sorted(told, key=lambda name: told[name] or 0)

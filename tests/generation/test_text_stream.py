@@ -309,6 +309,25 @@ def test_logprobs_are_the_networks_own() -> None:
     assert [p for _, p in one.top] == pytest.approx([np.log(0.4), np.log(0.3)])
 
 
+@pytest.mark.parametrize(
+    ("options", "chances"),
+    [
+        ({"temperature": 1.0}, [0.4, 0.3, 0.2, 0.1]),
+        ({"temperature": 0.5}, [0.16 / 0.3, 0.09 / 0.3, 0.04 / 0.3, 0.01 / 0.3]),
+        ({"temperature": 1.0, "top_k": 2}, [4 / 7, 3 / 7, 0.0, 0.0]),
+        ({"temperature": 0.0}, [1.0, 0.0, 0.0, 0.0]),
+    ],
+)  # fmt: skip
+def test_with_each_logprob_stands_the_chance_that_it_was_drawn_with(
+    options: dict[str, Any], chances: list[float]
+) -> None:
+    text = stream(size=1, logprobs=4, **options)
+    text.accept(LOG_P, with_temperature(LOG_P, text.options.temperature or 1.0))
+    (one,) = text.logprobs
+    assert one.chances == pytest.approx(chances)
+    assert one.chance == one.chances[ABC.index[one.symbol]]
+
+
 def test_logprobs_of_zero_report_the_symbol_alone() -> None:
     text = stream(size=1, logprobs=0)
     text.accept(LOG_P)
@@ -317,6 +336,25 @@ def test_logprobs_of_zero_report_the_symbol_alone() -> None:
 
 def test_a_size_of_zero_is_over_at_once() -> None:
     assert stream(size=0).finish_reason == "length"
+
+
+def test_a_scored_seed_is_read_before_anything_is_drawn() -> None:
+    text = stream(seed=[0, 2, 1], size=1, temperature=0.0, prompt_logprobs=1)
+    assert (list(text.opening), text.unread) == ([0], 2)
+    text.accept(LOG_P)
+    assert (text.last_symbol, text.generated, text.take()) == (2, 0, "")
+    text.accept(LOG_P)
+    assert (text.last_symbol, text.unread, text.finish_reason) == (1, 0, None)
+    assert [one.symbol for one in text.prompt_logprobs] == ["c", "b"]
+    assert [one.logprob for one in text.prompt_logprobs] == [LOG_P[2], LOG_P[1]]
+    assert [one.top for one in text.prompt_logprobs] == [(("a", LOG_P[0]),)] * 2
+    text.accept(LOG_P)
+    assert (text.take(), text.finish_reason) == ("a", "length")
+
+
+def test_a_scored_seed_of_one_symbol_has_nothing_to_read() -> None:
+    text = stream(seed=[1], size=0, prompt_logprobs=0)
+    assert (list(text.opening), text.finish_reason) == ([1], "length")
 
 
 # --- options --------------------------------------------------------------------------------------
@@ -333,7 +371,8 @@ def test_a_size_of_zero_is_over_at_once() -> None:
         ("repetition_penalty", 0.0), ("repetition_penalty", -1.0), ("repetition_penalty", 101),
         ("presence_penalty", 2.1), ("frequency_penalty", -2.1), ("random_state", -1),
         ("random_state", 2**32), ("random_state", 1.5), ("random_state", "x"), ("logprobs", -1),
-        ("logprobs", 21), ("stop", ("a",) * 5), ("stop", ("",)), ("stop", (1,)),
+        ("logprobs", 21), ("prompt_logprobs", 21), ("prompt_logprobs", "a"),
+        ("stop", ("a",) * 5), ("stop", ("",)), ("stop", (1,)),
         ("stop", ("a", "")),
     ],
     ids=repr,

@@ -203,7 +203,7 @@ def test_what_cannot_be_a_name_finds_nothing(folder: Path, name: str) -> None:
     loader = ModelLoader(folder.parent)
     with pytest.raises(ModelNotFoundError) as caught:
         loader.load(name)
-    assert caught.value.message.endswith("There are: x.")
+    assert caught.value.message.endswith("Available: x.")
     assert len(caught.value.message) < 200
     with pytest.raises(InvalidValueError):
         check_name(name)
@@ -292,7 +292,7 @@ def test_weights_that_are_no_numbers_are_told(folder: Path, name: str, value: fl
     array = read_checkpoint(folder / "x.tfl")[name].copy()
     array.flat[-1] = value
     rewrite(folder, **{name: array})
-    assert broken(folder) == f"{name} in x.tfl holds values that are no numbers"
+    assert broken(folder) == f"{name} in x.tfl holds values that are not numbers"
 
 
 def _gru() -> dict[str, np.ndarray]:
@@ -378,9 +378,9 @@ def test_a_broken_graph_does_not_matter_beside_a_card(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"layers": 3}, "speaks of (layers, units, vocabulary_size) (3, 32, "),
-        ({"units": 64}, "speaks of (layers, units, vocabulary_size) (2, 64, "),
-        ({"vocabulary_size": 9}, "speaks of (layers, units, vocabulary_size) (2, 32, 9)"),
+        ({"layers": 3}, "says (layers, units, vocabulary_size) (3, 32, "),
+        ({"units": 64}, "says (layers, units, vocabulary_size) (2, 64, "),
+        ({"vocabulary_size": 9}, "says (layers, units, vocabulary_size) (2, 32, 9)"),
         ({"layers": 0}, "layers is 0, not a positive number"),
         ({"layers": -1}, "layers is -1, not a positive number"),
         ({"layers": "2"}, "layers is '2', not a positive number"),

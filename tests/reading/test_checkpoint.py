@@ -53,6 +53,7 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path / "x.tfl"
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(_names, _tensors, max_size=40))
 def test_every_plain_tensor_reads_back_as_it_was(tensors: dict[str, np.ndarray]) -> None:
@@ -112,6 +113,7 @@ def damaged(prefix: Path, suffix: str = ".index") -> str:
     return message
 
 
+@pytest.mark.slow
 def test_index_cut_short_anywhere_is_told(prefix: Path) -> None:
     index = Path(f"{prefix}.index")
     whole = index.read_bytes()
@@ -120,6 +122,7 @@ def test_index_cut_short_anywhere_is_told(prefix: Path) -> None:
         damaged(prefix)
 
 
+@pytest.mark.slow
 def test_index_with_any_bit_flipped_is_told_or_reads_the_same(prefix: Path) -> None:
     """Only padding of the footer and the empty table of filters do not matter."""
     index = Path(f"{prefix}.index")
@@ -166,11 +169,10 @@ def test_data_cut_short_is_told(prefix: Path, kept: int) -> None:
     whole = data.read_bytes()
     data.write_bytes(whole[:kept])
     message = damaged(prefix, DATA)
-    assert (
-        f"cut short: it has {len(whole[:kept])} bytes, its index speaks of {len(whole)}" in message
-    )
+    assert f"cut short: it has {len(whole[:kept])} bytes, its index says {len(whole)}" in message
 
 
+@pytest.mark.slow
 def test_any_changed_byte_of_the_data_is_told(prefix: Path) -> None:
     data = Path(f"{prefix}{DATA}")
     whole = data.read_bytes()
@@ -266,7 +268,7 @@ def test_a_text_in_place_of_a_tensor_is_told(tmp_path: Path) -> None:
 
 def test_more_bytes_than_there_are_are_never_allocated(tmp_path: Path) -> None:
     prefix = _lying(tmp_path, b"\x28\x3c", b"\x28\x7f")
-    assert "cut short: it has 60 bytes, its index speaks of 127" in damaged(prefix, DATA)
+    assert "cut short: it has 60 bytes, its index says 127" in damaged(prefix, DATA)
 
 
 # --- .meta ---------------------------------------------------------------------------------------

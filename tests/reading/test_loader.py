@@ -58,7 +58,7 @@ def test_loading_twice_gives_the_same_object(models: Path, reads: Counter[str]) 
 
 def test_a_new_model_is_found_without_a_restart(models: Path) -> None:
     loader = ModelLoader(models)
-    with pytest.raises(ModelNotFoundError, match=r"There are: a, b, c\."):
+    with pytest.raises(ModelNotFoundError, match=r"Available: a, b, c\."):
         loader.load("d")
     write_model(models, "d")
     assert loader.load("d").name == "d"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simpleml.errors import VocabularyError
-from simpleml.models.vocabulary import Vocabulary
+from simpleml.models.vocabulary import OnUnknown, Vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 CHARACTERS = {"\n": 0, " ": 1, "a": 2, "é": 3, "œ": 4, "’": 5, "漢": 6, "🙂": 7}
@@ -235,3 +235,30 @@ def test_words_are_told_by_the_length_of_the_keys(path: Path) -> None:
     path.write_bytes(pickle.dumps({"le": 0, "sultan": 1, "a": 2}))
     vocabulary = Vocabulary.read(path)
     assert (vocabulary.level, vocabulary.separator) == ("word", " ")
+
+
+@pytest.mark.parametrize("on_unknown", ["nearest", "skip"])
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        Vocabulary(CHARACTERS),
+        Vocabulary("abcé \n'-", lower=True),
+        Vocabulary(["<unk>", " the", "the", " ", "."], unknown_symbol="<unk>", lossless_words=True),
+        Vocabulary(["le", "sultan", "a"]),
+    ],
+    ids=["characters", "lower", "words", "old words"],
+)
+@given(text=st.text(st.sampled_from("aAéÉœ’'—☃\u0301\r\n \tthe.🙂İ")))
+def test_pieces_are_the_text_and_account_for_every_index(
+    vocabulary: Vocabulary, on_unknown: OnUnknown, text: str
+) -> None:
+    read = vocabulary.encode(text, on_unknown)
+    pieces = vocabulary.pieces(text, read.changes)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert sum(became for _, became in pieces) == len(read.indices)
+
+
+def test_a_piece_is_what_its_indices_were_read_for() -> None:
+    vocabulary = Vocabulary("aeo")
+    read = vocabulary.encode("aœ☃é", "nearest")
+    assert vocabulary.pieces("aœ☃é", read.changes) == [("a", 1), ("œ", 2), ("☃", 0), ("é", 1)]
