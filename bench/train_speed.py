@@ -43,7 +43,7 @@ def timed(update: Callable[[], float], characters: int) -> dict[str, float]:
     }
 
 
-def ours(rows: int, precision: str) -> dict[str, float]:
+def ours(rows: int, precision: str, shards: int | None = None) -> dict[str, float]:
     """``simpleml.training`` as train.py runs it, dropout and weight-drop included."""
     import numpy as np
 
@@ -56,7 +56,7 @@ def ours(rows: int, precision: str) -> dict[str, float]:
     shape = recurrent.NetworkShape(V, H, L)
     learner = backend.Learner(
         shape,
-        LearnerOptions(precision=precision, shards=backend.default_shards()),
+        LearnerOptions(precision=precision, shards=shards or backend.default_shards()),
         LearnerState.fresh(
             recurrent.initial_parameters(shape, random), recurrent.zero_state(shape, rows)
         ),
@@ -71,6 +71,11 @@ def ours(rows: int, precision: str) -> dict[str, float]:
         return float(learner.train(block[:-1], block[1:], keep, masks, 1e-3, 0.99))
 
     return timed(update, rows * T)
+
+
+def in_shards(rows: int, precision: str) -> dict[str, float]:
+    """The same, the rows in two shards side by side."""
+    return ours(rows, precision, shards=2)
 
 
 def keras_lstm(rows: int, precision: str) -> dict[str, float]:
@@ -131,6 +136,7 @@ VARIANTS = {
     "train.py, TensorFlow, float32": (ours, "tensorflow", "float32", "tensorflow"),
     "train.py, PyTorch, float32": (ours, "torch", "float32", "torch"),
     "train.py, PyTorch, bfloat16": (ours, "torch", "bfloat16", "torch"),
+    "train.py, PyTorch, bfloat16, 2 shards": (in_shards, "torch", "bfloat16", "torch"),
     "Keras' LSTM, TensorFlow, float32": (keras_lstm, "tensorflow", "float32", "tensorflow"),
     "Keras' LSTM, TensorFlow, bfloat16": (keras_lstm, "tensorflow", "bfloat16", "tensorflow"),
     "plain nn.LSTM loop, PyTorch, float32": (torch_lstm, "torch", "float32", "torch"),

@@ -12,11 +12,13 @@ TEXT = ("Once upon a time there was a small made text.\n" * 4000).encode()
 
 
 class Mirror:
-    """Serves bytes by the last part of the path, with ranges; may cut a connection once."""
+    """Serves bytes by the last part of the path, with ranges; may cut a connection once, or send
+    half of a file and the rest when `go_on` is set."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.cut_after: int | None = None
+        self.go_on: threading.Event | None = None
         self.ranges: list[str | None] = []
         mirror = self
 
@@ -36,7 +38,12 @@ class Mirror:
                     self.wfile.write(data[first : first + mirror.cut_after])
                     mirror.cut_after = None
                     return
-                self.wfile.write(data[first:])
+                half = len(data) // 2
+                self.wfile.write(data[first:half])
+                if mirror.go_on is not None:
+                    self.wfile.flush()
+                    mirror.go_on.wait(60)
+                self.wfile.write(data[max(first, half) :])
 
             def log_message(self, *arguments: object) -> None:
                 pass

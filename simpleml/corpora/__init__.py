@@ -7,7 +7,16 @@
 It knows nothing of training.
 """
 
-from simpleml.corpora.catalogue import CATALOGUE, CatalogueEntry, RawFile, find
+from simpleml.corpora.catalogue import CATALOGUE, CatalogueEntry, RawFile, entry_of, find
 from simpleml.corpora.download import BASE_URL, Report, get
 
-__all__ = ["BASE_URL", "CATALOGUE", "CatalogueEntry", "RawFile", "Report", "find", "get"]
+__all__ = [
+    "BASE_URL",
+    "CATALOGUE",
+    "CatalogueEntry",
+    "RawFile",
+    "Report",
+    "entry_of",
+    "find",
+    "get",
+]

@@ -29,6 +29,7 @@ class RawFile:
 
     @property
     def address(self) -> str:
+        """Where it is downloaded from."""
         return f"{self.repository}/{self.commit}/{self.path}"
 
 
@@ -50,7 +51,7 @@ class CatalogueEntry:
     held_out: tuple[str, ...] = ()
     """Of a collection of novels: those that stand at the end, and measure."""
     unwrap: bool = False
-    """Its paragraphs lose their hard line ends."""
+    """Its paragraphs lose their hard line ends, and a text in French gets its printed signs."""
     base: bool = False
     """A model of it is one to begin others from."""
 
@@ -168,8 +169,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
                     end="FIN\n",
                 ),
             ),
-            sha256="6f8f5436ec14e3bd5ab7594489364aa411de07af666e7b738dfdf18203c0a66f",
-            characters=2_513_817,
+            sha256="8631ab84ea02b03667d9733e7552832065c72f2578aa767d3e2d76e6b506df07",
+            characters=2_530_598,
+            unwrap=True,
             # its last tenth is by other authors than the rest
             options={"validation": "spread"},
         ),
@@ -210,8 +212,21 @@ def find(name: str) -> CatalogueEntry:
     """The catalogue's entry.
 
     Raises:
-        CorpusError: there is none of that name; the message lists those there are.
+        CorpusError: there is none of that name; the message lists the names.
     """
     if name not in CATALOGUE:
-        raise CorpusError(f"there is no corpus {name!r}; there are {', '.join(sorted(CATALOGUE))}")
+        raise CorpusError(f"unknown corpus {name!r}; available: {', '.join(sorted(CATALOGUE))}")
     return CATALOGUE[name]
+
+
+def entry_of(name: str, corpus: Mapping[str, Any]) -> CatalogueEntry | None:
+    """The catalogue's entry of the text that a model has read; None where it has none.
+
+    Args:
+        name: of the model.
+        corpus: what the model's card says of the text.
+    """
+    found = (one for one in CATALOGUE.values() if one.sha256 == corpus.get("sha256"))
+    # `get` writes it under the entry's name, and it is looked for under these two
+    looked_for = (f"{name}.txt", corpus.get("file"))
+    return next((one for one in found if f"{one.name}.txt" in looked_for), None)

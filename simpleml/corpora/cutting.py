@@ -14,7 +14,7 @@ from simpleml.corpora.novels import (
     tei_paragraphs,
     without_rare,
 )
-from simpleml.corpora.typography import unwrapped
+from simpleml.corpora.typography import french, unwrapped
 from simpleml.errors import CorpusError
 
 
@@ -30,7 +30,9 @@ def cut(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
         return "".join(data.decode("utf-8") for data in raw)
     parts = [_cut_gutenberg(one, data) for one, data in zip(entry.files, raw, strict=True)]
     text = "\n\n\n".join(parts) + "\n"
-    return unwrapped(text) if entry.unwrap else text
+    if not entry.unwrap:
+        return text
+    return french(unwrapped(text)) if entry.language == "fr" else unwrapped(text)
 
 
 def _novels(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
@@ -46,7 +48,7 @@ def _novels(entry: CatalogueEntry, raw: Sequence[bytes]) -> str:
             )
             novels[name] = Novel(name, entry.language, tuple(found))
         except ValueError as error:
-            raise CorpusError(f"{file.path} is no novel of the collection: {error}") from None
+            raise CorpusError(f"{file.path} is not a novel of the collection: {error}") from None
     held_out = [novels.pop(name) for name in entry.held_out]
     return without_rare(mixed(list(novels.values())) + one_by_one(held_out))
 

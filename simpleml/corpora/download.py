@@ -17,6 +17,8 @@ from simpleml.errors import CorpusError
 from simpleml.files import write_whole
 
 BASE_URL = "https://raw.githubusercontent.com"
+KEPT = ".corpora"
+"""The folder, beside the texts, of what has arrived of one."""
 _CHUNK_BYTES = 1 << 16
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 30.0
@@ -50,7 +52,7 @@ def get(
             f"{path} is there but is not the catalogue's text (another sha256): move it away to "
             "have it downloaded again"
         )
-    kept = folder / ".corpora"
+    kept = folder / KEPT
     try:
         kept.mkdir(parents=True, exist_ok=True)
         raw = [_fetch(one, kept, base_url, report) for one in entry.files]

@@ -53,12 +53,12 @@ def tei_paragraphs(document: bytes) -> Iterator[str]:
     """The paragraphs, headings and lines of verse of a TEI document's body, without its notes.
 
     Raises:
-        ValueError: it is no XML, or has no ``<body>``.
+        ValueError: it is not XML, or has no ``<body>``.
     """
     try:
         body = ElementTree.fromstring(document).find(".//{*}body")
     except ElementTree.ParseError as error:
-        raise ValueError(f"it is no XML: {error}") from None
+        raise ValueError(f"it is not XML: {error}") from None
     if body is None:
         raise ValueError("the document has no <body>")
     pieces: list[str] = []
@@ -182,8 +182,10 @@ def _wrapped(text: str) -> str:
 
 
 def without_rare(text: str, rare: int = RARE) -> str:
-    """The text with the characters that occur fewer than `rare` times written as their plain
-    letters where they have them, and left out where not."""
+    """The text without characters that occur fewer than `rare` times.
+
+    Their plain letters stand in their place where they have them.
+    """
     table = {}
     for character, count in Counter(text).items():
         if count < rare:

@@ -32,7 +32,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(raw))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
-            raise Refusal("is damaged: its end is missing or broken") from None
+            raise Refusal("is damaged: its end is missing or broken", "file_damaged") from None
         infos = self._zip.infolist()
         if len(infos) > MOST_ENTRIES:
             raise Refusal(f"has {len(infos):,} entries, more than the {MOST_ENTRIES:,} allowed")
@@ -54,9 +54,9 @@ class Archive:
         """
         info = self._infos.get(member)
         if info is None:
-            raise Refusal(f"is damaged: {member} is missing in it")
+            raise Refusal(f"is damaged: {member} is missing in it", "file_damaged")
         if info.flag_bits & 1:
-            raise Refusal("is protected by a password: save it without one first")
+            raise Refusal("is protected by a password: save it without one first", "file_password")
         size = 0
         try:
             with self._zip.open(info) as file:
@@ -71,7 +71,9 @@ class Archive:
                         )
                     yield piece
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, IndexError):
-            raise Refusal(f"is damaged: {member} in it cannot be unpacked") from None
+            raise Refusal(
+                f"is damaged: {member} in it cannot be unpacked", "file_damaged"
+            ) from None
         except (NotImplementedError, RuntimeError):
             raise Refusal("is packed in a way that is not supported: save it again") from None
 

@@ -17,7 +17,7 @@ def main() -> None:
     try:
         said = dataclasses.asdict(reader.unpack(sys.stdin.buffer.read()))
     except Refusal as refusal:
-        said = {"refusal": str(refusal)}
+        said = {"refusal": str(refusal), "reason": refusal.reason}
     except (MemoryError, RecursionError):
         said = {"refusal": f"needs more than {reader.CHILD_BYTES >> 20:,} MB to be read"}
     print(json.dumps(said))

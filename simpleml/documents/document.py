@@ -24,7 +24,16 @@ SHOWN_LINES, SHOWN_CHARACTERS = 4, 400
 
 
 class Refusal(Exception):
-    """Why a file is no text: the rest of a sentence that begins with the file's name."""
+    """Why a file is no text: the rest of a sentence that begins with the file's name.
+
+    Args:
+        sentence: that rest.
+        reason: the same for programs.
+    """
+
+    def __init__(self, sentence: str, reason: str = "file_unreadable") -> None:
+        super().__init__(sentence)
+        self.reason = reason
 
 
 @dataclass(frozen=True)

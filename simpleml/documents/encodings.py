@@ -83,19 +83,22 @@ def decode(raw: bytes) -> tuple[str, str]:
     if zeros:
         return _strictly(raw, zeros), zeros
     if raw.count(b"\0", 0, 1 << 16):
-        raise Refusal("holds zero bytes: it is a program's file rather than a text")
+        raise Refusal("holds zero bytes: it is a program's file rather than a text", "file_program")
     try:
         return raw.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         at, line = error.start, raw.count(b"\n", 0, error.start) + 1
     controls = len(re.findall(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f]", raw[:HEAD]))
     if controls > len(raw[:HEAD]) / 200:
-        raise Refusal("holds control characters: it is a program's file rather than a text")
+        raise Refusal(
+            "holds control characters: it is a program's file rather than a text", "file_program"
+        )
     found = None if _nearly_utf8(raw) else _western(raw) or _other(raw)
     if found is None:
         raise Refusal(
             f"is in an unknown encoding: byte 0x{raw[at]:02x} at position {at:,} (line {line:,}) "
-            "is not UTF-8; save it as UTF-8, or name the encoding (cp1252, koi8-r, …)"
+            "is not UTF-8; save it as UTF-8, or name the encoding (cp1252, koi8-r, …)",
+            "file_encoding",
         )
     return found
 

@@ -25,7 +25,7 @@ def read_epub(archive: Archive) -> tuple[str, tuple[str, ...]]:
     container = elements(archive.pieces("META-INF/container.xml"))
     packages = [found.get("full-path", "") for name, found in container if name == "rootfile"]
     if not packages or packages[0] not in archive:
-        raise Refusal("is damaged: the list of its chapters is missing")
+        raise Refusal("is damaged: the list of its chapters is missing", "file_damaged")
     lines, seen = Lines(), set[str]()
     package = elements(archive.pieces(packages[0]))
     items = {found.get("id", ""): found for name, found in package if name == "item"}

@@ -17,12 +17,12 @@ _OTHERS = (
     (b"II*\0", 0, "a picture (TIFF)"),
     (b"MM\0*", 0, "a picture (TIFF)"),
     (b"WEBP", 8, "a picture (WebP)"),
-    (b"WAVE", 8, "a sound (WAV)"),
-    (b"ID3", 0, "a sound (MP3)"),
-    (b"OggS", 0, "a sound (Ogg)"),
-    (b"fLaC", 0, "a sound (FLAC)"),
-    (b"ftyp", 4, "a film, a sound or a picture (MP4 or HEIC)"),
-    (b"\x1aE\xdf\xa3", 0, "a film (Matroska)"),
+    (b"WAVE", 8, "an audio file (WAV)"),
+    (b"ID3", 0, "an audio file (MP3)"),
+    (b"OggS", 0, "an audio file (Ogg)"),
+    (b"fLaC", 0, "an audio file (FLAC)"),
+    (b"ftyp", 4, "a video, audio or picture file (MP4 or HEIC)"),
+    (b"\x1aE\xdf\xa3", 0, "a video (Matroska)"),
     (b"SQLite format 3\0", 0, "a database (SQLite)"),
     (b"\x7fELF", 0, "a program"),
     (b"MZ", 0, "a program (Windows)"),
@@ -40,6 +40,15 @@ _OTHERS = (
     (b"%!PS", 0, "PostScript: save it as PDF first"),
     (b"{\\rtf", 0, "a rich text file (.rtf): open it and save it as .docx or as plain text"),
 )
+_REASONS = {
+    "picture": "file_picture",
+    "audio": "file_sound",
+    "video": "file_video",
+    "program": "file_program",
+    "archive": "file_archive",
+    "rich text": "file_rtf",
+}
+"""By a word of what it is."""
 _ALSO_TEXT = {b"MZ", b"ID3", b"BZh"}  # a text may begin so; what follows tells
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -63,26 +72,34 @@ def recognise(raw: bytes) -> str:
     if b"%PDF-" in raw[:1024].lstrip(b"\xef\xbb\xbf \r\n\t")[:64]:
         return "pdf"
     if raw.startswith(_OLE):
-        raise Refusal(_old_office(raw))
+        raise Refusal(*_old_office(raw))
     for magic, place, name in _OTHERS:
         if raw[place : place + len(magic)] == magic and (
             magic not in _ALSO_TEXT or b"\0" in raw[:HEAD]
         ):
-            raise Refusal(f"is {name}" + ("" if ": " in name else ", not a text"))
+            raise Refusal(f"is {name}" + ("" if ": " in name else ", not a text"), _reason(name))
     return "text"
 
 
-def _old_office(raw: bytes) -> str:
-    """What lies in a container of Microsoft's old kind."""
+def _reason(name: str) -> str:
+    """What it is, for programs."""
+    return next((reason for word, reason in _REASONS.items() if word in name), "file_other")
+
+
+def _old_office(raw: bytes) -> tuple[str, str]:
+    """What lies in a container of Microsoft's old kind: sentence and reason."""
 
     def holds(name: str) -> bool:
         return name.encode("utf-16-le") in raw
 
     if holds("EncryptedPackage"):
-        return "is protected by a password: save it without one first"
+        return "is protected by a password: save it without one first", "file_password"
     if holds("WordDocument"):
-        return "is an old Word document (.doc): open it and save it as .docx"
-    return "is a file of an old office program, not a text: open it and save its text as .docx"
+        return "is an old Word document (.doc): open it and save it as .docx", "file_old_word"
+    return (
+        "is a file of an old office program, not a text: open it and save its text as .docx",
+        "file_other",
+    )
 
 
 def recognise_text(text: str) -> str:

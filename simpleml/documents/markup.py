@@ -83,7 +83,7 @@ def _feed(etree: Any, parser: Any, pieces: Iterable[bytes]) -> None:
             parser.feed(piece)
         parser.close()
     except etree.LxmlError as error:
-        raise Refusal(f"is damaged: {str(error).partition(', line')[0]}") from None
+        raise Refusal(f"is damaged: {str(error).partition(', line')[0]}", "file_damaged") from None
 
 
 class Elements:

@@ -77,7 +77,7 @@ def read_opendocument(archive: Archive) -> tuple[str, tuple[str, ...]]:
     if "META-INF/manifest.xml" in archive:
         names = {name for name, _ in elements(archive.pieces("META-INF/manifest.xml"))}
         if "encryption-data" in names or "encrypted-package" in archive:
-            raise Refusal("is protected by a password: save it without one first")
+            raise Refusal("is protected by a password: save it without one first", "file_password")
     content = _Content()
     parse_xml(archive.pieces("content.xml"), content)
     return content.lines.text(), ("left footnotes out",) if content.notes else ()

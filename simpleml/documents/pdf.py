@@ -55,18 +55,21 @@ def read_pdf(raw: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         reader = pypdf.PdfReader(io.BytesIO(raw))
         if reader.is_encrypted and not _opens(reader, pypdf):
-            raise Refusal("is protected by a password: save or print it without one first")
+            raise Refusal(
+                "is protected by a password: save or print it without one first", "file_password"
+            )
         count = len(reader.pages)
         if count > MOST_PAGES:
             raise Refusal(f"has {count:,} pages, more than the {MOST_PAGES:,} allowed")
         pages = [_lines(page, number) for number, page in enumerate(reader.pages)]
         if sum(len(line.text) for page in pages for line in page) < 10 * max(1, count // 10):
-            raise Refusal(_without_text(reader, count))
+            raise Refusal(_without_text(reader, count), "file_without_text")
     except (Refusal, MemoryError):
         raise
     except Exception as error:  # pypdf raises of every kind on what is damaged
         raise Refusal(
-            f"is damaged: {str(error).splitlines()[0] if str(error) else error!r}"
+            f"is damaged: {str(error).splitlines()[0] if str(error) else error!r}",
+            "file_damaged",
         ) from None
     empty = sum(not page for page in pages)
     pages, heads = without_heads(pages)
@@ -129,17 +132,16 @@ def _without_text(reader: Any, count: int) -> str:
         drawn = resources.get_object().get("/XObject") if resources else None
         pictures = pictures or bool(drawn and len(drawn.get_object()))
     if pictures:
-        return (
-            f"holds pictures of pages, no text: {count:,} scanned pages; a program for text "
-            "recognition (OCR) makes a text of them"
-        )
+        return f"holds {count:,} scanned pages and no text: run text recognition (OCR) on it first"
     return "holds no text"
 
 
 def _check_readable(text: str) -> None:
     strange = len(re.findall(r"[\ue000-\uf8ff\ufffd]|/g\d+|\(cid:\d+\)", text))
     if strange > len(text) / 20:
-        raise Refusal("has fonts that do not say which letters they show: its text cannot be taken")
+        raise Refusal(
+            "has fonts that do not say which letters they show: its text cannot be extracted"
+        )
 
 
 def without_heads(pages: list[list[Line]]) -> tuple[list[list[Line]], int]:

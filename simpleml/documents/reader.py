@@ -59,7 +59,7 @@ def read_document(
         if encoding is not None:
             return Document(name, decode_named(raw, encoding), "text", encoding)
         if not raw:
-            raise Refusal("is empty")
+            raise Refusal("is empty", "file_empty")
         kind = recognise(raw)
         _check_size(kind, len(raw))
         if kind != "text":
@@ -75,7 +75,7 @@ def read_document(
             text = _some(read_subtitles(text))
         return Document(name, text, kind, encoding, notes)
     except Refusal as refusal:
-        raise CorpusError(f"{name} {refusal}") from None
+        raise _refused(name, refusal) from None
 
 
 def unpack(raw: bytes) -> Document:
@@ -117,21 +117,26 @@ def read_bytes(path: Path, name: str = "", *, plain: bool = False) -> bytes:
             if not plain:
                 _check_size(recognise(head), path.stat().st_size)
         except Refusal as refusal:
-            raise CorpusError(f"{name or path} {refusal}") from None
+            raise _refused(name or str(path), refusal) from None
         return head + file.read()
+
+
+def _refused(name: str, refusal: Refusal) -> CorpusError:
+    return CorpusError(f"{name} {refusal}", reason=refusal.reason, params={"file": name})
 
 
 def _check_size(kind: str, size: int) -> None:
     if kind != "text" and size > MOST_BYTES:
         raise Refusal(
-            f"has {size / 1e6:,.0f} MB; of anything but plain text at most "
-            f"{MOST_BYTES / 1e6:,.0f} MB are read"
+            f"has {size / 1e6:,.0f} MB; only plain text may have more than "
+            f"{MOST_BYTES / 1e6:,.0f} MB",
+            "file_large",
         )
 
 
 def _some(text: str) -> str:
     if not text.strip():
-        raise Refusal("holds no text")
+        raise Refusal("holds no text", "file_without_text")
     return text
 
 
@@ -146,10 +151,10 @@ def _kind_of(archive: Archive) -> str:
         raise Refusal("is an OpenDocument file without a text: save its text as .odt")
     for member, what in _ZIPPED:
         if member in archive:
-            raise Refusal(f"is {what}" + ("" if ":" in what else ", not a text"))
+            raise Refusal(f"is {what}" + ("" if ":" in what else ", not a text"), "file_other")
     if "[Content_Types].xml" in archive and any(one.startswith("word/") for one in names):
         return "docx"
-    raise Refusal("is a ZIP archive: unpack it and give the texts in it")
+    raise Refusal("is a ZIP archive: unpack it and give the texts in it", "file_archive")
 
 
 def _in_child(raw: bytes, name: str) -> Document:
@@ -167,14 +172,14 @@ def _in_child(raw: bytes, name: str) -> Document:
         )
         said = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        raise Refusal(f"takes more than {CHILD_SECONDS} seconds to read: it is given up") from None
+        raise Refusal(f"takes more than {CHILD_SECONDS} seconds to read") from None
     except ValueError:  # killed: no memory, or a defect of a library
         raise Refusal(
             f"needs more than {CHILD_BYTES >> 20:,} MB to be read, or breaks what reads it: it is "
             "damaged, or built to harm"
         ) from None
     if "refusal" in said:
-        raise Refusal(said["refusal"])
+        raise Refusal(said["refusal"], said.get("reason", "file_unreadable"))
     return Document(name, said["text"], said["format"], said["encoding"], tuple(said["notes"]))
 
 

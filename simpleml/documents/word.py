@@ -96,7 +96,7 @@ def read_word(archive: Archive) -> tuple[str, tuple[str, ...]]:
         if name == "Relationship" and attributes.get("Type", "").endswith("/officeDocument"):
             main = attributes.get("Target", main).lstrip("/")
     if main not in archive:
-        raise Refusal("is damaged: the text is missing in it")
+        raise Refusal("is damaged: the text is missing in it", "file_damaged")
     body = _Body()
     parse_xml(archive.pieces(main), body)
     return body.lines.text(), tuple(f"left {notes} out" for notes in sorted(body.left_out))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simpleml.errors import DeadlineError, InvalidValueError, QueueFullError, SimpleMLError
+from simpleml.files import try_lock
 from simpleml.jobs import process
 from simpleml.jobs.report import read_log
 from simpleml.jobs.store import JobStore
@@ -37,13 +37,11 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
     process.require_training()
     store.check_beginning(options)
     with store.workshop() as folder, (store.root / ".check").open("a") as turn:
-        try:
-            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(turn):
             raise QueueFullError(
-                "Another text is being looked at; try again in a moment.",
+                "Another text is being checked; try again in a moment.",
                 retry_after=RETRY_SECONDS,
-            ) from None
+            )
         (folder / "text.txt").write_text(text, encoding="utf-8", newline="")
         arguments = [
             *("text.txt", *process.PLAIN, "--check", "--json"),
@@ -57,7 +55,7 @@ def check(store: JobStore, text: str, options: dict[str, Any]) -> dict[str, Any]
                 code = child.wait(CHECK_SECONDS)
             except subprocess.TimeoutExpired:
                 raise DeadlineError(
-                    f"Looking at the text took more than {CHECK_SECONDS:.0f} seconds."
+                    f"Checking the text took more than {CHECK_SECONDS:.0f} seconds."
                 ) from None
             finally:
                 child.kill()
@@ -71,13 +69,19 @@ def _facts(code: int, said: bytes, complaints: Path) -> dict[str, Any]:
     """What its exit status and its JSON mean; its complaints are for the server's log alone."""
     try:
         answer = json.loads(said)
-        message = answer["error"]["message"] if code else ""
+        error = answer["error"] if code else {}
+        message = error["message"] if code else ""
     except (ValueError, KeyError, TypeError):
-        answer, message = None, ""
+        answer, error, message = None, {}, ""
     if code == 0 and isinstance(answer, dict):
         return answer
     if code == REFUSED and message:
-        raise InvalidValueError(message, param="from" if message[:6] == "--from" else "text")
-    lines = "\n".join(read_log(complaints).lines)
-    _log.error("looking at a text ended with status %s\n%s", code, lines)
-    raise SimpleMLError(f"The text could not be looked at: {message or f'status {code}'}.")
+        raise InvalidValueError(
+            message,
+            param="from" if message[:6] == "--from" else "text",
+            reason=error.get("reason") or "",
+            params=error.get("params"),
+        )
+    lines = "\n".join(read_log(complaints))
+    _log.error("the check of a text ended with status %s\n%s", code, lines)
+    raise SimpleMLError(f"The text could not be checked: {message or f'status {code}'}.")

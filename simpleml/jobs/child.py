@@ -10,12 +10,13 @@ server closes it or is no more, it stops as if SIGTERM had come: a point to go o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
+
+from simpleml.files import try_lock
 
 
 def main(arguments: list[str]) -> None:
@@ -55,9 +56,7 @@ def _end_with_the_server() -> None:
 
 def _hold(path: str) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not try_lock(descriptor):
         sys.exit("another process trains this model already")
 
 

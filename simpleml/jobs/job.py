@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,11 +33,16 @@ class Job:
     sha256: str
     """Of the text's bytes."""
     source: str | None = None
+    visitor: str = ""
+    """Who asked for it, in a class."""
     cancel: bool = False
     """It runs and was asked to stop."""
     started: float | None = None
     ended: float | None = None
     error: str = ""
+    error_reason: str = ""
+    """The same for programs, where there is a word for it; as SimpleMLError.reason and values."""
+    error_values: dict[str, Any] = field(default_factory=dict)
     interruptions: int = 0
     """In a row, without an epoch between."""
     epochs_then: int = 0
@@ -62,7 +67,7 @@ def read_job(folder: Path) -> Job | None:
     try:
         job = _JOB.validate_json((folder / FILE).read_bytes())
         if job.name != folder.name:
-            raise ValueError(f"it is the training {job.name}'s")
+            raise ValueError(f"it belongs to the training {job.name}")
     except (OSError, ValueError) as error:
         return _damaged(folder, error)
     return job
@@ -98,5 +103,5 @@ def _damaged(folder: Path, error: Exception) -> Job | None:
         options={},
         characters=0,
         sha256="",
-        error=f"What is known of this training, its {FILE}, is damaged ({why}): delete it.",
+        error=f"The record of this training ({FILE}) is damaged ({why}): delete the training.",
     )

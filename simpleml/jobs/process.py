@@ -43,8 +43,11 @@ def start(
     """Start train.py in `folder`; it stops safely when its standard input is closed.
 
     Args:
+        arguments: of train.py.
+        folder: its working folder.
         lock: file that it holds as long as it lives.
         output: where it writes; errors go there too unless they have a file of their own.
+        errors: where it writes errors; None for `output`.
     """
     return subprocess.Popen(
         [

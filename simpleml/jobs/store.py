@@ -3,7 +3,6 @@
     job.json      what was asked for and how it stands (Job)
     <name>.txt    the text
     log.txt       what train.py wrote
-    status.json   how far it is; train.py writes it each second
     lock          held by the process that trains
 
 Any worker may take, list and cancel trainings: every change is made under one lock, and every file
@@ -33,14 +32,15 @@ from simpleml.errors import (
     TrainingNotFoundError,
     TrainingStorageError,
 )
-from simpleml.files import sync_folder, write_whole
+from simpleml.files import sync_folder, try_lock, write_whole
 from simpleml.jobs.job import Job, State, read_job, write_job
-from simpleml.jobs.report import read_curve
+from simpleml.jobs.queue import check_share, training_order
+from simpleml.jobs.report import read_report
 from simpleml.models.artifact import find_artifact, read_card
 from simpleml.models.bases import bases_in
 from simpleml.models.card import NAME_PATTERN, check_name
+from simpleml.models.text_file import TRAININGS
 
-FOLDER = ".training"
 MOST_INTERRUPTIONS = 3
 """So often in a row, without an epoch between, a training is taken up again by itself."""
 _MARK = Path("training") / "made-here.json"
@@ -57,7 +57,7 @@ class JobStore:
 
     def __init__(self, models_dir: Path | str, most: int) -> None:
         self.models_dir = Path(models_dir).absolute()
-        self.root = self.models_dir / FOLDER
+        self.root = self.models_dir / TRAININGS
         self.most = most
 
     # --- looking ---
@@ -85,7 +85,7 @@ class JobStore:
         if job is None:
             there = ", ".join(one.name for one in self.jobs()) or "none"
             raise TrainingNotFoundError(
-                f"There is no training {name[:70]!r}. There are: {there}.", param="name"
+                f"There is no training {name[:70]!r}. Available: {there}.", param="name"
             )
         return job
 
@@ -103,15 +103,15 @@ class JobStore:
 
     def place(self, job: Job, jobs: list[Job]) -> int | None:
         """How many trainings of `jobs` come before a waiting one; None if it does not wait."""
-        if job.state != "waiting":
+        order = [one.name for one in training_order(jobs)]
+        if job.name not in order:
             return None
-        before = [one for one in jobs if one.state == "waiting" and one.queued < job.queued]
-        return len(before) + any(one.state == "running" for one in jobs)
+        return order.index(job.name) + any(one.state == "running" for one in jobs)
 
     def is_training(self, name: str) -> bool:
         """Whether a process trains it now, of this server or left by one that died."""
         with self._open(self.root / name / "lock") as file:
-            return not _try_lock(file)
+            return not try_lock(file)
 
     def made_here(self, job: Job) -> bool:
         """Whether the model of that name is this training's own, wholly.
@@ -148,25 +148,32 @@ class JobStore:
             raise
         if self.find(name) is not None:
             raise TrainingConflictError(
-                f"There is a training {name} already: resume it, delete it, or choose another "
+                f"A training named {name} exists already: resume it, delete it, or choose another "
                 "name.",
                 param="name",
+                reason="training_exists",
+                params={"name": name},
             )
         if os.path.lexists(self.model(name)):
             raise TrainingConflictError(
-                f"There is a model {name} already, and it was not trained here: choose another "
+                f"A model named {name} exists already, and it was not trained here: choose another "
                 "name.",
                 param="name",
+                reason="model_exists",
+                params={"name": name},
             )
         if len(self.jobs()) >= self.most:
             raise TrainingConflictError(
-                f"There are {self.most} trainings, as many as this server keeps: delete one first."
+                f"There are {self.most} trainings, as many as this server keeps: delete one first.",
+                reason="trainings_kept",
+                params={"most": self.most},
             )
 
     def check_beginning(self, options: dict[str, Any], name: str | None = None) -> None:
         """See whether a training could begin from the model that its options name, if they do.
 
         Args:
+            options: of the training; `begin_from` may name a model.
             name: of the model that is to be made.
 
         Raises:
@@ -194,12 +201,27 @@ class JobStore:
         raise InvalidValueError(f"from is {base[:70]!r}: {why}", param="from")
 
     def create(
-        self, name: str, text: str, options: dict[str, Any], source: str | None = None
+        self,
+        name: str,
+        text: str,
+        options: dict[str, Any],
+        source: str | None = None,
+        *,
+        visitor: str = "",
+        most_own: int = 0,
     ) -> Job:
         """Put a training at the end of the queue.
 
+        Args:
+            name: of the model that it makes.
+            text: to learn from.
+            options: of train.py, by the names of TrainingOptions' fields.
+            source: where the text comes from, for the card.
+            visitor: who asks for it, in a class.
+            most_own: that a visitor may have there that wait or run.
+
         Raises:
-            InvalidValueError, TrainingConflictError: as `check_free`.
+            InvalidValueError, TrainingConflictError: as `check_free` and `check_share`.
         """
         self.check_beginning(options, name)
         self.check_free(name)
@@ -215,12 +237,14 @@ class JobStore:
             characters=len(text),
             sha256=hashlib.sha256(content).hexdigest(),
             source=source,
+            visitor=visitor,
         )
         with self._building() as building:
             write_whole(building / f"{name}.txt", content)
             write_job(building, job)
             with self._alone():
                 self.check_free(name)
+                check_share(self.jobs(), visitor, most_own)
                 building.rename(self.root / name)
                 sync_folder(self.root)
         return job
@@ -242,11 +266,13 @@ class JobStore:
                 f"The training {name} is {job.state}: there is nothing to cancel.", param="name"
             )
 
-    def resume(self, name: str, max_minutes: float | None = None) -> Job:
+    def resume(self, name: str, max_minutes: float | None = None, *, most_own: int = 0) -> Job:
         """Put a training that ended before its time at the end of the queue.
 
         Args:
+            name: of the training.
             max_minutes: that it may take from now on; so one whose minutes are over goes on too.
+            most_own: that its visitor may have that wait or run, in a class.
 
         Raises:
             TrainingNotFoundError: there is none of that name.
@@ -260,14 +286,14 @@ class JobStore:
             resumable = job.state in ("failed", "cancelled", "interrupted")
             if max_minutes is not None:
                 resumable = resumable or (job.state == "done" and bool(options.get("max_minutes")))
-                curve = read_curve(self.model(name) / "training.csv")
-                total = max_minutes + (curve[-1].seconds / 60 if curve else 0.0)
+                total = max_minutes + read_report(self.model(name)).seconds / 60
                 options = {**options, "max_minutes": round(total, 3)}
             if not resumable:
                 raise TrainingConflictError(
                     f"The training {name} is {job.state}: there is nothing to resume.",
                     param="name",
                 )
+            check_share(self.jobs(), job.visitor, most_own)
             return self._put(
                 job,
                 state="waiting",
@@ -275,6 +301,8 @@ class JobStore:
                 queued=time.time(),
                 ended=None,
                 error="",
+                error_reason="",
+                error_values={},
                 interruptions=0,
             )
 
@@ -347,13 +375,13 @@ class JobStore:
                 interruptions=times,
                 epochs_then=epochs,
                 ended=None if again else time.time(),
-                error="" if again or job.cancel else f"The server ended {times} times meanwhile.",
+                error="" if again or job.cancel else f"The server stopped {times} times since.",
             )
 
     def lead(self) -> IO[str] | None:
         """Become the one that runs the trainings: a file to keep open, None if another one is."""
         file = self._open(self.root / ".leader")
-        if _try_lock(file):
+        if try_lock(file):
             return file
         file.close()
         return None
@@ -409,13 +437,5 @@ def _storage() -> Iterator[None]:
         yield
     except OSError as error:
         raise TrainingStorageError(
-            f"The trainings cannot be written down: {error.strerror or error}."
+            f"The trainings cannot be saved: {error.strerror or error}."
         ) from error
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -2,7 +2,8 @@
 
 Every worker has a Supervisor; the one that holds the lock of JobStore.lead acts, and when it goes
 another one takes over within a second. A training that dies takes nothing with it: it is noted as
-failed with its last line, and the next one starts. Under gevent its thread is a greenlet.
+failed with its last line, and the next one starts. Under gevent its thread is a greenlet: what
+waits for the disk goes to `in_thread`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import signal
 import subprocess
 import threading
 import time
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Any
 
 from simpleml.errors import SimpleMLError
 from simpleml.jobs import process
 from simpleml.jobs.job import Job
-from simpleml.jobs.report import read_curve, read_log
+from simpleml.jobs.queue import training_order
+from simpleml.jobs.report import last_words, read_report, told_error
 from simpleml.jobs.store import JobStore
 
 _log = logging.getLogger("simpleml")
@@ -31,10 +34,20 @@ SAVED_POINT = "training/state.npz"  # as simpleml.training.trainer writes it
 
 
 class Supervisor:
-    """Runs what waits in a store; `start` makes it begin, `stop` and `join` end it."""
+    """Runs what waits in a store; `start` makes it begin, `stop` and `join` end it.
 
-    def __init__(self, store: JobStore) -> None:
+    Args:
+        store: of the trainings.
+        in_thread: calls a function with its arguments where waiting for the disk holds up nobody.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        in_thread: Callable[..., Any] = lambda function, *given: function(*given),
+    ) -> None:
         self._store = store
+        self._in_thread = in_thread
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -71,13 +84,13 @@ class Supervisor:
             try:
                 self._look()
                 if failures:
-                    _log.info("the trainings are looked after again")
+                    _log.info("the trainings are supervised again")
                 failures = 0
             except Exception:
                 # Whatever it is must not end the loop: a later look may find it mended.
                 failures += 1
                 if failures == 1:
-                    _log.exception("the trainings cannot be looked after; trying again")
+                    _log.exception("the trainings cannot be supervised; trying again")
             self._wake.wait(self._pause(failures))
         if self._leading is not None:
             self._leading.close()
@@ -92,10 +105,10 @@ class Supervisor:
         if self._leading is None:
             if self._stopping:
                 return
-            self._leading = self._store.lead()
+            self._leading = self._in_thread(self._store.lead)
             if self._leading is None:
                 return
-            self._store.tidy()
+            self._in_thread(self._store.tidy)
         if self._child is not None:
             self._watch(self._child)
         if self._child is None and not self._stopping:
@@ -109,10 +122,10 @@ class Supervisor:
         if code is not None:
             if child.stdin is not None:
                 child.stdin.close()
-            self._ended(code)
+            self._in_thread(self._ended, code)
             self._child, self._asked_at = None, None
             return
-        job = self._store.find(self._name)
+        job = self._in_thread(self._store.find, self._name)
         unwanted = job is None or job.cancel or job.damaged
         if self._asked_at is None and (self._stopping or unwanted):
             self._asked_at = time.monotonic()
@@ -134,38 +147,37 @@ class Supervisor:
         elif self._asked_at is not None:
             self._interrupted(job)
         elif code in (128 + signal.SIGTERM, 128 + signal.SIGINT):
-            said = read_log(store.folder(name) / "log.txt").last
+            said = last_words(store.folder(name) / "log.txt")
             store.put(name, state="interrupted", ended=now, error=said)
         else:
-            store.put(name, state="failed", ended=now, error=self._why(code))
+            store.put(name, state="failed", ended=now, **self._why(code))
 
-    def _why(self, code: int) -> str:
+    def _why(self, code: int) -> dict[str, Any]:
+        """What is to be noted of a failure: in words, and for programs."""
+        log = self._store.folder(self._name) / "log.txt"
         if code >= 0:
-            said = read_log(self._store.folder(self._name) / "log.txt").last
-            return said or f"It ended with status {code}."
+            told = told_error(log)
+            return {
+                "error": told.get("message") or last_words(log) or f"It ended with status {code}.",
+                "error_reason": told.get("reason") or "",
+                "error_values": told.get("params") or {},
+            }
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = str(-code)
         hint = " Perhaps the machine ran out of memory." if -code == signal.SIGKILL else ""
-        return f"Its process was killed ({name}).{hint}"
+        return {"error": f"Its process was killed ({name}).{hint}"}
 
     def _interrupted(self, job: Job) -> None:
-        curve = read_curve(self._store.model(job.name) / "training.csv")
-        self._store.interrupted(job.name, curve[-1].epoch if curve else 0)
+        self._store.interrupted(job.name, read_report(self._store.model(job.name)).epoch)
 
     # --- the next one ---
 
     def _start_next(self) -> None:
-        jobs = self._store.jobs()
-        for job in jobs:
-            if job.state == "running":  # of a supervisor that is no more
-                if self._store.is_training(job.name):
-                    return  # its process is still saving
-                self._interrupted(job)
         trouble: Exception | None = None
-        for job in self._store.jobs():
-            if job.state == "waiting" and self._child is None:
+        for job in self._in_thread(self._waiting):
+            if self._child is None:
                 try:
                     self._launch(job)
                 except Exception as error:  # the others need not wait for it
@@ -173,18 +185,37 @@ class Supervisor:
         if trouble is not None:
             raise trouble
 
+    def _waiting(self) -> list[Job]:
+        """Those that may start now, in their order."""
+        jobs = self._store.jobs()
+        left = [job for job in jobs if job.state == "running"]  # of a supervisor that is no more
+        for job in left:
+            if self._store.is_training(job.name):
+                return []  # its process is still saving
+            self._interrupted(job)
+        return training_order(self._store.jobs() if left else jobs)
+
     def _launch(self, job: Job) -> None:
+        arguments = self._in_thread(self._prepared, job)
+        if arguments is None:
+            return
+        folder = self._store.folder(job.name)
+        with (folder / "log.txt").open("ab") as log:
+            self._child = process.start(arguments, folder=folder, lock=folder / "lock", output=log)
+        self._name = job.name
+
+    def _prepared(self, job: Job) -> list[str] | None:
+        """The arguments of its process, once it is noted as running; None where it cannot be."""
         store, name = self._store, job.name
         try:
             process.require_training()
             store.claim(job)
         except (SimpleMLError, OSError) as error:
             store.put(name, state="failed", ended=time.time(), error=str(error))
-            return
-        folder = store.folder(name)
+            return None
         arguments = [
             *(f"{name}.txt", "--name", name, "--models-dir", str(store.models_dir)),
-            *("--status", str(folder / "status.json"), *process.PLAIN),
+            *(*process.PLAIN, "--json"),
         ]
         if job.source:
             arguments += ["--source", job.source]
@@ -194,10 +225,5 @@ class Supervisor:
             arguments += ["--resume", *process.flags(minutes)]
         else:
             arguments += ["--overwrite", *process.flags(job.options)]
-        (folder / "status.json").unlink(missing_ok=True)
         started = store.put(name, state="running", started=time.time(), cancel=False)
-        if started is None:
-            return
-        with (folder / "log.txt").open("ab") as log:
-            self._child = process.start(arguments, folder=folder, lock=folder / "lock", output=log)
-        self._name = name
+        return None if started is None else arguments

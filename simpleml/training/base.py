@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 
 from simpleml.errors import SimpleMLError, TrainingError
-from simpleml.models.artifact import Artifact, find_artifact, read_artifact
+from simpleml.models.artifact import (
+    Artifact,
+    find_artifact,
+    read_artifact,
+    read_card,
+    read_vocabulary,
+)
 from simpleml.models.bases import bases_in
 from simpleml.models.vocabulary import Vocabulary
 from simpleml.training.recurrent import (
@@ -32,6 +38,19 @@ from simpleml.training.recurrent import (
 MEASURED_SYMBOLS = 24_576
 """Of a text, to say how well a base predicts it: a second or two."""
 _ROWS = 64
+LEAST_KNOWN = 0.5
+"""Share of a text's symbols that a base has to know: of less it has nothing to say."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A base of the folder, for all that is known without reading its weights."""
+
+    name: str
+    layers: int
+    units: int
+    known_share: float
+    """Share of the text's symbols that it knows."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,12 @@ class Base:
             "name": self.name,
             "weights_sha256": card.weights_sha256,
             "nats_before": round(self.nats, 4),
-            "corpus": {one: card.corpus[one] for one in ("file", "sha256") if one in card.corpus},
+            "corpus": {
+                one: card.corpus[one]
+                for one in ("file", "sha256", "encoding")
+                if one in card.corpus
+            },
+            **({"lower": True} if card.lower else {}),
         }
 
     @property
@@ -126,6 +150,8 @@ def read_base(reference: str, models_dir: Path | str, *, level: str, name: str) 
     """The model to begin from, by its name in the models folder or by its folder's path.
 
     Args:
+        reference: name or folder.
+        models_dir: where a name is looked for.
         level: of the text's symbols.
         name: of the model that is being written.
 
@@ -135,7 +161,7 @@ def read_base(reference: str, models_dir: Path | str, *, level: str, name: str) 
     if level != "char":
         raise TrainingError("--from: a network of words begins from nothing; leave --from out")
     folder = Path(models_dir, reference) if "/" not in reference else Path(reference)
-    if folder.absolute() == Path(models_dir, name).absolute():
+    if folder.resolve() == Path(models_dir, name).resolve():
         raise TrainingError(
             f"--from {reference}: that is the model being written; choose another --name"
         )
@@ -160,28 +186,72 @@ def measured(artifact: Artifact, vocabulary: Vocabulary, symbols: Array) -> Base
     """A base with its figure for the text.
 
     Args:
+        artifact: the base.
+        vocabulary: of the text.
         symbols: the training text, (N,) int32.
 
     Raises:
         TrainingError: it knows not one of the text's symbols.
     """
-    known = np.array([symbol in artifact.vocabulary.index for symbol in vocabulary.symbols])
     sample = sampled(symbols)
-    share = float(known[sample].mean())
+    share = _known_share(artifact.vocabulary, vocabulary, sample)
     if not share:
         raise TrainingError(
-            f"--from {artifact.name}: it knows not one symbol of the text; use --from nothing"
+            f"--from {artifact.name}: it knows none of the text's symbols; use --from nothing"
         )
     nats = nats_of(transferred(artifact, vocabulary), sample)
     return Base(artifact.name, artifact, nats, share)
 
 
-def best_base(
+def _known_share(known: Vocabulary, vocabulary: Vocabulary, symbols: Array) -> float:
+    """Share of the symbols of a text (N,) over ``vocabulary`` that are ``known``."""
+    knows = np.array([symbol in known.index for symbol in vocabulary.symbols])
+    return float(knows[symbols].mean())
+
+
+def candidates(
     models_dir: Path | str, name: str, vocabulary: Vocabulary, symbols: Array
-) -> Base | None:
-    """Of the folder's bases the one that predicts the text best; None if there is none."""
-    found = []
+) -> list[Candidate]:
+    """The folder's bases, looked at without reading weights; what cannot be read is none.
+
+    Args:
+        models_dir: the folder.
+        name: of the model that is being written.
+        vocabulary: of the text.
+        symbols: the training text, (N,) int32.
+    """
+    found, sample = [], sampled(symbols)
     for one in bases_in(models_dir, name):
+        try:
+            paths = find_artifact(models_dir, one)
+            card = None if paths is None else read_card(paths)
+            if paths is None or card is None:
+                continue
+            share = _known_share(read_vocabulary(paths, card), vocabulary, sample)
+        except SimpleMLError:
+            continue
+        found.append(Candidate(one, card.layers, card.units, share))
+    return found
+
+
+def best_base(
+    models_dir: Path | str,
+    name: str,
+    vocabulary: Vocabulary,
+    symbols: Array,
+    among: Sequence[str] | None = None,
+) -> Base | None:
+    """The base that predicts the text best; None if there is none.
+
+    Args:
+        models_dir: the folder.
+        name: of the model that is being written.
+        vocabulary: of the text.
+        symbols: the training text, (N,) int32.
+        among: names of those that are measured; all of the folder's if None.
+    """
+    found = []
+    for one in bases_in(models_dir, name) if among is None else among:
         try:
             artifact = read_base(one, models_dir, level="char", name=name)
             found.append(measured(artifact, vocabulary, symbols))

@@ -9,11 +9,14 @@ from typing import Any
 
 from simpleml.errors import TrainingError
 from simpleml.training import schedule
-from simpleml.training.fine_tuning import beginning, tuning
+from simpleml.training.fine_tuning import beginning, counting_nats, tuning
 from simpleml.training.material import Material
 from simpleml.training.options import NOTHING, TrainingOptions
 from simpleml.training.recurrent import Array
 from simpleml.training.state import SavedPoint
+
+BAR_SYMBOLS = 1_000_000
+"""Of the training text, for counting to learn from, where a network is to be better than it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Begun:
         options: with a base's sizes taken over.
         notes: for people.
         start: the base's parameters for the text's vocabulary; empty for a fresh network.
-        card: what the card says of the base; empty for none.
+        card: what the card says of it: the base, if there is one, and why.
         about: other fields of the card: the base's language, if known.
     """
 
@@ -45,16 +48,23 @@ def begin(
     """Choose a base or nothing; a base's sizes are taken over.
 
     Args:
+        material: the text, cut and encoded.
+        options: of the run.
         given: options that were named explicitly.
+        models_dir: where bases lie.
         name: of the model that is being written.
 
     Raises:
         TrainingError: the base that was named cannot be begun from; says why.
     """
     found = beginning(material, options, given, models_dir, name)
+    card = found.described()
+    if options.level == "char":  # for the verdict at the end
+        card["bar_nats"] = round(counting_nats(material, BAR_SYMBOLS), 4)
     notes = [f"begins {found.why}"]
     if found.base is None:
-        return Begun(dataclasses.replace(options, begin_from=NOTHING), notes)
+        options = dataclasses.replace(options, begin_from=NOTHING)
+        return Begun(options, notes, card=card)
     base = found.base
     layers, units = base.shape
     for option, value in (("layers", layers), ("units", units)):
@@ -64,7 +74,7 @@ def begin(
         dataclasses.replace(options, begin_from=base.name, layers=layers, units=units),
         notes,
         base.parameters(material.vocabulary),
-        base.described(),
+        card,
         {"language": language} if (language := base.artifact.card.language) else {},
     )
 
@@ -75,6 +85,9 @@ def go_on(
     """The beginning of a run that goes on from a saved point.
 
     Args:
+        point: of the run that stopped.
+        material: the text, cut and encoded.
+        options: of the run.
         name: of the model.
         text: the text file.
 
@@ -94,6 +107,7 @@ def settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOpti
     """The options with every None that depends on the text replaced.
 
     Args:
+        options: of the run.
         symbols: of the training text.
         begun: whether the run begins from a base.
     """
@@ -104,7 +118,7 @@ def settled(options: TrainingOptions, symbols: int, begun: bool) -> TrainingOpti
         "epochs": 50 if windows else schedule.default_epochs(symbols),
         "batch_size": 128 if windows else schedule.default_rows(symbols),
         "learning_rate": 1e-3 if windows else 2e-3,
-        "weight_decay": 0.03,
+        "weight_decay": 0.0 if windows else 0.03,
     }
     if begun:
         defaults |= tuning(symbols)

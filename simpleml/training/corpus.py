@@ -101,6 +101,7 @@ def read_text(
     """The text of a file, ready to train on.
 
     Args:
+        path: of the file.
         encoding: any of Python's text encodings: the file is plain text in it. Without it the
             file may be of any kind that simpleml.documents reads.
         report: called with each change that was made to the text.
@@ -160,20 +161,25 @@ def _similar(path: Path) -> str:
         texts = sorted(entry.name for entry in path.parent.glob("*.txt"))[:8]
     except OSError:
         return ""
-    return f"; texts beside it: {', '.join(texts)}" if texts else ""
+    return f"; texts next to it: {', '.join(texts)}" if texts else ""
 
 
 def _check_contents(path: Path, text: str) -> None:
     if not text.strip():
-        raise CorpusError(f"{path} is empty" + (" (white space only)" if text else ""))
+        raise CorpusError(
+            f"{path} is empty" + (" (white space only)" if text else ""), reason="text_empty"
+        )
     if len(set(text[: 1 << 20])) == 1 and len(set(text)) == 1:
         raise CorpusError(
-            f"{path} holds one distinct character, {text[0]!r}: there is nothing to learn"
+            f"{path} holds one distinct character, {text[0]!r}: there is nothing to learn",
+            reason="text_of_one",
         )
     if len(text) < MIN_CHARACTERS:
         raise CorpusError(
             f"{path} holds {len(text):,} characters; training needs at least {MIN_CHARACTERS}, "
-            "and about 100,000 before a network writes rather than copies"
+            "and about 100,000 before a network writes rather than copies",
+            reason="text_too_short",
+            params={"characters": len(text), "least": MIN_CHARACTERS},
         )
     distinct = len(set(text))
     if distinct > MAX_DISTINCT:
@@ -200,6 +206,7 @@ class Split:
     validation: tuple[Span, ...]
 
     def spans(self, part: Part) -> tuple[Span, ...]:
+        """Where the part lies in the source."""
         spans: tuple[Span, ...] = getattr(self, part)
         return spans
 
@@ -226,6 +233,7 @@ def split_text(
     """Cut a text into training, selection and held-out parts.
 
     Args:
+        text: all of it.
         how: ``tail`` holds out the end; ``spread`` holds out ``blocks`` contiguous blocks at
             even distances, right where the end of a text differs from its beginning (tales of
             several authors in one file).
@@ -233,6 +241,7 @@ def split_text(
             first ``int(len(text) * (1 - fraction))`` characters, as published results have it.
         selection_fraction: share of the training part that is set aside for choices, of
             which no more than ``MOST_SELECTED`` characters are taken; 0 for none.
+        blocks: how many ``spread`` holds out.
 
     Raises:
         CorpusError: an unknown way to split, a share out of bounds or a text too short.
@@ -288,6 +297,7 @@ def encode_characters(text: str, indices: Mapping[str, int]) -> NDArray[np.int32
     """A text as indices, by table: 4 bytes a character and a few megabytes while at work.
 
     Args:
+        text: all of it.
         indices: character to index.
 
     Returns:
@@ -310,7 +320,7 @@ def encode_characters(text: str, indices: Mapping[str, int]) -> NDArray[np.int32
         line, column = line_and_column(text, position)
         raise CorpusError(
             f"the character {text[position]!r} at line {line:,}, column {column:,} is not in the "
-            "model's alphabet"
+            "model's vocabulary"
         )
     return symbols
 

@@ -47,11 +47,15 @@ def export(
     *,
     dropout: float = 0.5,
 ) -> None:
-    """Write ML/<name>/: checkpoint, graph, alphabet, card; the old model or the new one stands
-    there at every instant.
+    """Write ML/<name>/: checkpoint, graph, vocabulary, card.
+
+    The old model or the new one stands there at every instant.
 
     Args:
+        models_dir: where the folder goes.
+        name: of the model.
         weights: in TFLearn's layout.
+        vocabulary: of V symbols.
         card: its ``seq_maxlen`` is the window of the graph.
         dropout: of the graph; it matters only if TFLearn trains on from the checkpoint.
 
@@ -108,6 +112,6 @@ def check_weights(weights: NetworkWeights) -> None:
     for variable, array in weights.arrays():
         if not np.isfinite(array).all():
             raise TrainingError(
-                f"the training diverged: {variable} holds values that are no numbers; try a "
+                f"the training diverged: {variable} holds values that are not numbers; try a "
                 "smaller --learning-rate"
             )

@@ -164,7 +164,7 @@ def learner_options(options: TrainingOptions, backend: Backend) -> LearnerOption
         last_step_only=windows,
         optimizer=OptimizerOptions(
             beta2=0.999 if windows else 0.99,
-            weight_decay=0.0 if windows else options.weight_decay or 0.0,
+            weight_decay=options.weight_decay or 0.0,
             clip_norm=5.0 if windows else 1.0,
         ),
     )
@@ -286,19 +286,41 @@ def chunk_loss(
     cast = recurrent.cast_parameters(parameters, shape, options.precision, masks)
     rows = tokens.shape[1]
     total, states = None, []
-    for part in _shards(rows, options.shards):
-        hidden, after = recurrent.forward(
-            cast,
-            tokens[:, part],
-            [value[part] for value in state],
-            masks.rows(part),
-            shape,
-            lstm,
-        )
-        loss = _sum_of_losses(cast, hidden, targets[:, part], shape, options)
+    for part in shards_of(rows, options.shards):
+        loss, after = shard_loss(cast, part, tokens, targets, state, masks, shape, options, lstm)
         total = loss if total is None else total + loss
         states.append(after)
-    return total / (targets.shape[0] * rows), _join(states)
+    return total / (targets.shape[0] * rows), join(states)
+
+
+def shard_loss(
+    cast: Sequence[Tensor],
+    part: slice,
+    tokens: Tensor,
+    targets: Tensor,
+    state: State,
+    masks: Masks,
+    shape: NetworkShape,
+    options: LearnerOptions,
+    lstm: Lstm,
+) -> tuple[Tensor, State]:
+    """The sum of the losses of some rows of a training chunk, and their state after it.
+
+    Args:
+        cast: from ``recurrent.cast_parameters``.
+        part: of the B rows.
+        tokens: (T, B) int32.
+        targets: (T, B) or, for the last step only, (1, B).
+        state: 2L arrays (B, H).
+        masks: what is dropped, of all rows.
+        shape: sizes of the network.
+        options: how to compute.
+        lstm: the backend's recurrence of one layer.
+    """
+    hidden, after = recurrent.forward(
+        cast, tokens[:, part], [value[part] for value in state], masks.rows(part), shape, lstm
+    )
+    return _sum_of_losses(cast, hidden, targets[:, part], shape, options), after
 
 
 def chunk_losses(
@@ -315,7 +337,7 @@ def chunk_losses(
 
     cast = recurrent.cast_parameters(parameters, shape, options.precision, None)
     parts, states = [], []
-    for part in _shards(tokens.shape[1], options.shards):
+    for part in shards_of(tokens.shape[1], options.shards):
         hidden, after = recurrent.forward(
             cast, tokens[:, part], [value[part] for value in state], None, shape, lstm
         )
@@ -326,7 +348,7 @@ def chunk_losses(
             ops.reshape(recurrent.losses(scores, ops.reshape(wanted, (-1,))), wanted.shape)
         )
         states.append(after)
-    return ops.concatenate(parts, axis=1), _join(states)
+    return ops.concatenate(parts, axis=1), join(states)
 
 
 def _sum_of_losses(
@@ -344,13 +366,15 @@ def _sum_of_losses(
     return ops.sum(recurrent.losses(scores, ops.reshape(targets, (-1,))))
 
 
-def _shards(rows: int, shards: int) -> list[slice]:
+def shards_of(rows: int, shards: int) -> list[slice]:
+    """Parts of so many rows, as large as each other."""
     shards = max(1, min(shards, rows))
     edges = [rows * number // shards for number in range(shards + 1)]
     return [slice(start, end) for start, end in pairwise(edges)]
 
 
-def _join(states: list[State]) -> State:
+def join(states: list[State]) -> State:
+    """The states of parts as one."""
     from keras import ops
 
     if len(states) == 1:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+
+from simpleml.cores import usable_cores
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def has_bfloat16(on_gpu: bool) -> bool:
 def describe() -> str:
     """Processor, cores in use and system, in one line."""
     name = _cpu_field("model name") or platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+    return (
+        f"{name}, {usable_cores()} cores, {platform.system()}, Python {platform.python_version()}"
+    )
 
 
 def _cpu_field(name: str) -> str:

@@ -16,6 +16,9 @@ def draw_masks(
 
     Args:
         options: with ``dropout`` and ``weight_drop`` settled.
+        shape: L layers of H units.
+        chunks: of B rows and T steps.
+        random: the source of every draw.
 
     Returns:
         Which rows keep their state, (B, 1) float32 of zeros and ones by the state-reset

@@ -1,4 +1,4 @@
-"""What a training learns from: a text, its alphabet, and its three parts as numbers.
+"""What a training learns from: a text, its vocabulary, and its three parts as numbers.
 
 Knows the options that say how to cut and count; no network.
 """

@@ -13,15 +13,18 @@ import numpy as np
 
 from simpleml.errors import TrainingError
 from simpleml.models.artifact import find_artifact, read_artifact
-from simpleml.models.card import Card
+from simpleml.models.card import STILL_TRAINING, Card
 from simpleml.training import machine, recurrent
+from simpleml.training.begun import BAR_SYMBOLS
 from simpleml.training.evaluation import Evaluation, evaluate_both
 from simpleml.training.export import export
+from simpleml.training.fine_tuning import counting_nats
 from simpleml.training.learner import Learner
 from simpleml.training.material import Material
 from simpleml.training.options import TrainingOptions
 from simpleml.training.recurrent import Array, NetworkShape
 from simpleml.training.run_state import RunState, count
+from simpleml.training.written import judge_written
 
 WINDOWS_MARGIN = 0.02  # nats by which windows must be better to become the card's mode
 
@@ -32,7 +35,7 @@ class ModelWriter:
 
     Attributes:
         about: fields of the card that the text alone does not say: ``language``, ``base``.
-        begun: what the card says of the base that it began from; empty for none.
+        begun: what the card says of its beginning: the base, if there is one, and why.
     """
 
     models_dir: Path
@@ -78,7 +81,7 @@ class ModelWriter:
         metrics: dict[str, Any] = {"held_out": self.material.held_out}
         if selection_nats is not None:
             metrics["selection_nats"] = round(selection_nats, 4)
-        metrics["note"] = "still training: measured on a slice of the training part"
+        metrics["note"] = f"{STILL_TRAINING}: measured on a slice of the training part"
         self.write(parameters, run, metrics, stateful=self.options.recipe == "stateful")
 
     def measure(
@@ -119,13 +122,23 @@ class ModelWriter:
 
         metrics = {
             **figures(chosen),
+            **self._compared(),
             "held_out": self.material.held_out,
             "stateful": figures(stateful),
             "window": figures(window),
             "selection_nats": round(run.best, 4),
+            "written": judge_written(
+                parameters, self.shape, self.material, self.models_dir, self.begun
+            ),
         }
         self.write(parameters, run, metrics, stateful=not prefer_windows, reason=reason)
         return stateful, window, chosen.nats * bits
+
+    def _compared(self) -> dict[str, Any]:
+        """What counting reaches on the held-out text."""
+        if self.options.level != "char":
+            return {}
+        return {"counting_nats": round(counting_nats(self.material, BAR_SYMBOLS, "validation"), 4)}
 
     def _card(
         self, run: RunState, metrics: dict[str, Any], stateful: bool, reason: str | None

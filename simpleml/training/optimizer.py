@@ -22,8 +22,10 @@ class Groups(NamedTuple):
 
 
 class StepNumbers(NamedTuple):
-    """What an update wants to know of its step; the corrections are those of both moments' start
-    at zero."""
+    """What an update wants to know of its step.
+
+    The corrections make up for both moments' start at zero.
+    """
 
     learning_rate: float | Tensor
     correction1: float | Tensor

@@ -208,6 +208,8 @@ def numpy_step(
     """Feed one symbol to each row in plain NumPy, changing ``state``; for what needs no backend.
 
     Args:
+        parameters: in the order of the shape's specs.
+        shape: L layers of H units, V symbols.
         tokens: (B,) indices.
         state: 2L arrays (B, H).
 

@@ -16,31 +16,33 @@ from simpleml.training.recurrent import Array, NetworkShape, numpy_step, zero_st
 SAMPLE_LENGTH = 200  # symbols
 
 
-def sample(
+def sample_rows(
     parameters: Sequence[Array],
     shape: NetworkShape,
-    seed: Sequence[int],
+    seeds: Array,
     length: int,
     temperature: float,
     random: np.random.Generator,
     never: int | None = None,
-) -> list[int]:
-    """Continue ``seed`` (at least one index) by ``length`` indices, the state carried on.
+) -> Array:
+    """Continue each of ``seeds`` (B, T) by ``length`` indices (B, length), the state carried on.
 
     ``never`` is an index that is not to be drawn (the unknown word).
     """
-    state = zero_state(shape, 1)
-    written: list[int] = []
-    scores = np.zeros(shape.vocabulary, np.float32)
-    for index in seed:
-        scores = numpy_step(parameters, shape, np.array([index]), state)[0]
-    for _ in range(length):
+    state = zero_state(shape, len(seeds))
+    for column in seeds.T:
+        scores = numpy_step(parameters, shape, column, state)  # (B, V)
+    written = np.empty((len(seeds), length), np.int64)
+    for step in range(length):
         scaled = scores.astype(np.float64) / temperature
         if never is not None:
-            scaled[never] = -np.inf
-        weights = np.exp(scaled - scaled.max())
-        written.append(int(random.choice(len(weights), p=weights / weights.sum())))
-        scores = numpy_step(parameters, shape, np.array(written[-1:]), state)[0]
+            scaled[:, never] = -np.inf
+        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        sums = weights.cumsum(axis=1)
+        # choice() of NumPy's Generator draws so: the first sum above a uniform number
+        drawn = random.random(len(seeds))[:, None] * sums[:, -1:]
+        written[:, step] = (sums <= drawn).sum(axis=1).clip(max=weights.shape[1] - 1)
+        scores = numpy_step(parameters, shape, written[:, step], state)
     return written
 
 
@@ -57,10 +59,10 @@ def sample_text(
         seed = vocabulary.encode(seed_text, "nearest").indices or [0]
     except SimpleMLError:
         seed = [0]
-    indices = sample(
+    (indices,) = sample_rows(
         parameters,
         shape,
-        seed,
+        np.array([seed]),
         SAMPLE_LENGTH,
         temperature,
         np.random.default_rng(0),

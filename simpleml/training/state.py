@@ -28,10 +28,11 @@ _STORED = ("parameters", "first", "second", "average", "carried", "start")
 
 @dataclass
 class SavedPoint:
-    """``facts`` is JSON: options, text's hash, epoch, chunk, random state, best score, …"""
+    """All that a run needs to go on."""
 
     learner: LearnerState
     facts: dict[str, Any]
+    """JSON: options, the text's hash, epoch, chunk, random state, best score, …"""
     start: list[Array] = field(default_factory=list)
     """The parameters of the base that it was begun from; empty for none."""
 
@@ -76,7 +77,7 @@ def load_point(path: Path) -> SavedPoint:
             f"there is nothing to resume: {path} does not exist; train without --resume"
         ) from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise TrainingError(f"{path} is no saved point of a training: {error}") from None
+        raise TrainingError(f"{path} is not a saved point of a training: {error}") from None
     if facts.get("format") != FORMAT:
         raise TrainingError(f"{path} was saved by another version of SimpleML: train anew")
     *four, carried, start = groups

@@ -54,9 +54,11 @@ class StreamChunks:
         self.count = max(1, length // self.targets)
 
     def begin(self, random: np.random.Generator) -> None:
+        """Draw where this epoch's streams start."""
         self.start = int(random.integers(len(self.text)))
 
     def chunk(self, number: int) -> tuple[Array, Array]:
+        """Inputs (T, B) and targets (T, B), int32."""
         length = len(self.text)
         starts = self.start + np.arange(self.rows) * (length // self.rows) + number * self.steps
         places = (starts[None, :] + np.arange(self.steps + 1)[:, None]) % length  # (T+1, B)
@@ -82,9 +84,11 @@ class WindowChunks:
         self.order = np.arange(len(self.starts))
 
     def begin(self, random: np.random.Generator) -> None:
+        """Draw this epoch's order."""
         self.order = random.permutation(len(self.starts))
 
     def chunk(self, number: int) -> tuple[Array, Array]:
+        """Inputs (T, B) and targets (1, B), int32."""
         picked = self.starts[self.order[number * self.rows : (number + 1) * self.rows]]
         block = self.text[picked[None, :] + np.arange(self.steps + 1)[:, None]]  # (T+1, B)
         return block[:-1], block[-1:]

@@ -124,6 +124,11 @@ def tflearn_generator(
 
     Args:
         dictionary: symbol to index, 0 to V-1.
+        layers: L.
+        units: H of each layer.
+        seq_maxlen: the window, in symbols.
+        dropout: share of outputs dropped after each layer.
+        learning_rate: Adam's.
         clip: global norm at which gradients are clipped.
         random_state: seed of TensorFlow's generators (initial weights, dropout).
         initialise: give the variables their initial values; without, only the graph is built,

@@ -256,8 +256,10 @@ class Trainer:
         )
 
     def _train_until_due(self) -> None:
-        """Make updates until a judgement may be due, the epoch or the schedule is at its end, or a
-        signal came."""
+        """Make updates until a judgement may be due, or until something ends.
+
+        That is the epoch, the schedule, or all of it when a signal came.
+        """
         run, chunks = self._run, self._chunks
         every = backends.current().READ_EVERY
         pending: list[SupportsFloat] = []
@@ -413,7 +415,7 @@ class Trainer:
         parameters = self._learner.parameters()
         for temperature in (0.5, 1.0):
             text = sample_text(parameters, self.shape, self.material, seed_text, temperature)
-            self._progress.sample(temperature, text)
+            self._progress.sample(temperature, text, seed_text)
 
     def _elapsed(self) -> float:
         """Seconds of training, earlier sessions included."""

@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_no_text(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_an_unknown_name_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["get", "moby"]) == 1
-    assert "there are contes, english, francais, shakespeare, sherlock" in capsys.readouterr().err
+    assert "available: contes, english, francais, shakespeare, sherlock" in capsys.readouterr().err
 
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,6 +133,7 @@ def test_every_pinned_address_is_complete() -> None:
             assert len(file.sha256) == 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sherlock", "contes"])
 def test_the_published_files_are_cut_to_the_catalogues_text(
     name: str, mirror: Mirror, tmp_path: Path, shared: Path

@@ -39,7 +39,7 @@ NOT_TEXTS = {
     "empty": (b"", "is empty"),
     "png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "a picture (PNG)"),
     "jpeg": (b"\xff\xd8\xff\xe0" + b"\0" * 100, "a picture (JPEG)"),
-    "mp3": (b"ID3\x04\0\0" + b"\0" * 100, "a sound (MP3)"),
+    "mp3": (b"ID3\x04\0\0" + b"\0" * 100, "an audio file (MP3)"),
     "program": (b"\x7fELF" + b"\0" * 100, "a program"),
     "windows": (b"MZ\x90\0" + b"\0" * 100, "a program (Windows)"),
     "gzip": (b"\x1f\x8b\x08" + b"\0" * 100, "unpack it first"),
@@ -77,7 +77,7 @@ def test_a_database_is_named(tmp_path: Path) -> None:
 
 
 def test_a_scanned_pdf_is_told_as_such() -> None:
-    assert "holds pictures of pages, no text: 3 scanned pages" in refused(makers.scanned())
+    assert "holds 3 scanned pages and no text" in refused(makers.scanned())
 
 
 def test_documents_with_a_password_are_told_as_such() -> None:
@@ -193,7 +193,7 @@ def test_a_large_document_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "large.pdf"
     path.write_bytes(b"%PDF-1.7\n")
     os.truncate(path, 200 << 20)  # it takes no place on the disk
-    with pytest.raises(CorpusError, match=r"large\.pdf has 210 MB; of anything but plain text"):
+    with pytest.raises(CorpusError, match=r"large\.pdf has 210 MB; only plain text may"):
         read_document(path)
 
 

@@ -20,7 +20,17 @@ from simpleml.errors import (
 )
 from simpleml.jobs.job import Job
 from simpleml.jobs.process import flags
-from simpleml.jobs.report import MOST_POINTS, read_curve, read_log, read_status
+from simpleml.jobs.report import (
+    EVENTS_FILE,
+    MOST_PASSES,
+    MOST_POINTS,
+    Report,
+    last_words,
+    read_curve,
+    read_log,
+    read_report,
+    told_error,
+)
 from simpleml.jobs.store import MOST_INTERRUPTIONS, JobStore
 
 TEXT = "once upon a time "
@@ -53,7 +63,7 @@ def test_names_are_checked_taken_once_and_limited_in_number(store: JobStore) -> 
         with pytest.raises(InvalidValueError):
             store.create(name, TEXT, {})
     store.create("a", TEXT, {})
-    with pytest.raises(TrainingConflictError, match="a training a already"):
+    with pytest.raises(TrainingConflictError, match="A training named a exists already"):
         store.create("a", TEXT, {})
     (store.models_dir / "mine").mkdir()
     with pytest.raises(TrainingConflictError, match="not trained here"):
@@ -62,7 +72,7 @@ def test_names_are_checked_taken_once_and_limited_in_number(store: JobStore) -> 
     store.create("c", TEXT, {})
     with pytest.raises(TrainingConflictError, match="as many as this server keeps"):
         store.create("d", TEXT, {})
-    with pytest.raises(TrainingNotFoundError, match="There are: a, b, c"):
+    with pytest.raises(TrainingNotFoundError, match="Available: a, b, c"):
         store.get("d")
 
 
@@ -86,8 +96,8 @@ def test_what_may_follow_what(store: JobStore) -> None:
 def test_minutes_that_are_over_can_be_followed_by_more(store: JobStore) -> None:
     job = store.create("a", TEXT, {"max_minutes": 2.0, "layers": 1})
     store.claim(job)
-    head = "epoch,seconds,loss,selection_nats,validation_bits,best,characters_per_second\n"
-    (store.model("a") / "training.csv").write_text(head + "1,90,2,,,yes,1000\n")
+    with (store.model("a") / EVENTS_FILE).open("w") as record:
+        record.write('{"type": "end", "time": 1, "seconds": 90, "step": 10}\n')
     store.put("a", state="done")
     with pytest.raises(TrainingConflictError):
         store.resume("a")
@@ -206,7 +216,7 @@ def test_a_damaged_training_costs_itself_alone(
     for change in (store.resume, store.cancel):
         with pytest.raises(TrainingConflictError):
             change("bad")
-    with pytest.raises(TrainingConflictError, match="There is a training bad already"):
+    with pytest.raises(TrainingConflictError, match="A training named bad exists already"):
         store.create("bad", TEXT, {})
     write_model(store.models_dir, "bad", layers=1, units=8)
     assert store.delete("bad") is False, "whose model it is cannot be told"
@@ -223,7 +233,7 @@ def test_fields_of_a_later_version_do_no_harm(store: JobStore) -> None:
 def test_a_folder_that_cannot_be_written_is_told(store: JobStore) -> None:
     store.root.write_text("no folder")
     assert store.jobs() == []
-    with pytest.raises(TrainingStorageError, match="cannot be written down: File exists"):
+    with pytest.raises(TrainingStorageError, match="cannot be saved: File exists"):
         store.create("a", TEXT, {})
 
 
@@ -273,48 +283,131 @@ def test_options_become_arguments() -> None:
     assert flags({"lower": False}) == []
 
 
-def test_a_log_gives_lines_and_samples_with_their_epoch(tmp_path: Path) -> None:
+def test_a_log_gives_its_last_lines_for_people(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    hostile = 'He said\n"no" <b>'
     log.write_text(
         "I0000 00:00:17 1 port.cc:153] oneDNN custom operations are on.\n"
         "epoch=1 step=10 loss=2\n"
-        f"sample temperature=0.5 text={json.dumps(hostile)}\n"
-        'epoch=2 step=20 loss=1\nsample temperature=1 text="cut sho'
+        'sample temperature=0.5 text="<b>"\n'
+        "epoch=2 step=20 loss=1\n"
     )
-    found = read_log(log)
-    assert found.lines == ["epoch=1 step=10 loss=2", "epoch=2 step=20 loss=1"]
-    assert [(one.epoch, one.temperature, one.text) for one in found.samples] == [(1, 0.5, hostile)]
+    assert read_log(log) == ["epoch=1 step=10 loss=2", "epoch=2 step=20 loss=1"]
     log.write_bytes(b"\xff\n" + b"x" * 200_000 + b"\ntrain.py: the last\n")
-    assert read_log(log).last == "the last"
-    assert read_log(tmp_path / "none").last == ""
+    assert last_words(log) == "the last"
+    assert last_words(tmp_path / "none") == ""
+
+
+def judgement(epoch: int) -> dict[str, Any]:
+    return {
+        "type": "judgement", "time": 1, "seconds": 60 * epoch, "step": 10 * epoch, "epoch": epoch,
+        "loss": 2, "selection_nats": 1.9, "validation_bits": 2.7, "best": True,
+        "characters_per_second": 5000,
+    }  # fmt: skip
+
+
+def record(model: Path, *events: dict[str, Any]) -> Path:
+    path = model / EVENTS_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps({"time": 1, **event}) + "\n" for event in events))
+    return path
 
 
 def test_a_curve_is_thinned_out_and_ends_with_its_last_epoch(tmp_path: Path) -> None:
-    path = tmp_path / "training.csv"
-    head = "epoch,step,seconds,characters_per_second,learning_rate,loss,selection_nats,"
-    rows = [f"{n},{n},{n},5000,0.1,2,1.9,,2.7,yes" for n in range(1, 1001)]
-    path.write_text("\n".join([head + "validation_nats,validation_bits,best", *rows]) + "\n")
-    points = read_curve(path)
+    record(tmp_path, *map(judgement, range(1, 1001)))
+    points = read_report(tmp_path).curve
     assert len(points) <= MOST_POINTS
     assert points[-1].epoch == 1000 and points[0].epoch <= 4
-    path.write_text("something else\n1\n")
-    assert read_curve(path) == []
-    assert read_status(path) == {}
+
+
+def test_samples_of_a_long_run_lie_farther_and_farther_apart(tmp_path: Path) -> None:
+    def sample(epoch: int, temperature: float) -> dict[str, Any]:
+        return {
+            "type": "sample", "seconds": 60 * epoch, "step": 10 * epoch, "text": f"after {epoch}",
+            "temperature": temperature, "seed": "once ",
+        }  # fmt: skip
+
+    def kept(passes: int) -> list[int]:
+        lines = [(judgement(one), sample(one, 0.5), sample(one, 1)) for one in range(1, passes + 1)]
+        record(tmp_path, *(one for three in lines for one in three))
+        samples = read_report(tmp_path).samples
+        assert [one.temperature for one in samples] == [0.5, 1] * (len(samples) // 2)
+        assert {one.seed for one in samples} == {"once "}
+        assert [one.text for one in samples] == [f"after {one.epoch}" for one in samples]
+        return [one.epoch for one in samples[::2]]
+
+    assert kept(MOST_PASSES) == list(range(1, MOST_PASSES + 1))
+    assert kept(200) == [1, 2, 4, 7, 14, 27, 53, 103, 200]
+
+
+def test_the_curve_of_a_model_without_a_record_is_that_of_its_table(tmp_path: Path) -> None:
+    assert read_curve(tmp_path) == []
+    table = tmp_path / "training.csv"
+    head = "epoch,step,seconds,characters_per_second,learning_rate,loss,selection_nats,"
+    table.write_text(f"{head}validation_nats,validation_bits,best\n1.5,9,60,900,0.1,2.5,,,,yes\n")
+    (point,) = read_curve(tmp_path)
+    assert (point.epoch, point.seconds, point.loss, point.selection) == (1, 60, 2.5, None)
+    table.write_text(f"{head}validation_nats,validation_bits,best\n1.5,9,sixty,900\n")
+    assert read_curve(tmp_path) == []
+    record(tmp_path, judgement(1), judgement(2))
+    assert [one.epoch for one in read_curve(tmp_path)] == [1, 2]
+
+
+def test_an_error_is_told_for_programs(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text('train.py: no\n{"error": {"message": "no", "reason": "text_too_short"}}\n')
+    assert told_error(log) == {"message": "no", "reason": "text_too_short"}
+    assert last_words(log) == "no"
+    for other in ("train.py: no\n", '{"error": ', "[1]", ""):
+        log.write_text(other)
+        assert told_error(log) == {}
+
+
+def test_a_record_says_how_far_it_is_and_what_was_written(tmp_path: Path) -> None:
+    hostile = 'He said\n"no" <b>'
+    start = {"type": "start", "seconds": 0, "step": 0, "steps": 40, "max_seconds": None}
+    progress = {
+        "type": "progress", "seconds": 70, "step": 12, "share": 0.3, "loss": 1.9,
+        "characters_per_second": 4000, "seconds_left": 30,
+    }  # fmt: skip
+    sample = {"type": "sample", "seconds": 61, "step": 10, "temperature": 0.5, "text": hostile}
+    note = {"type": "note", "seconds": 0, "step": 0, "text": "read as cp1252"}
+    path = record(tmp_path, note, start, judgement(1), sample, progress)
+    found = read_report(tmp_path)
+    assert (found.epoch, found.seconds, found.share, found.loss) == (1, 70, 0.3, 1.9)
+    assert (found.characters_per_second, found.seconds_left) == (4000, 30)
+    assert [(one.epoch, one.temperature, one.text) for one in found.samples] == [(1, 0.5, hostile)]
+    with path.open("a") as more:  # it was killed and goes on from the tenth update
+        more.write(
+            json.dumps(judgement(2)) + "\n" + json.dumps({**start, "time": 2, "step": 10}) + "\n"
+        )
+    assert read_report(tmp_path).epoch == 1 and read_report(tmp_path).share == 0.25
+    with path.open("a") as more:
+        more.write(json.dumps({"type": "end", "time": 3, "seconds": 99, "step": 20}) + "\n")
+    ended = read_report(tmp_path)
+    assert (ended.seconds, ended.time, ended.seconds_left) == (99, 3, None)
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"share": "half"}', '{"share": NaN}', '{"loss": []}']
-)
-def test_a_damaged_status_says_nothing(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "status.json"
+    "content",
+    [
+        "", "{", "[]", '"end"', '{"type": "progress"}', '{"type": ["end"]}', "\ufffd\0",
+        '{"type": "end", "time": 1, "seconds": NaN, "step": 1}',
+        '{"type": "end", "time": 1, "seconds": 1, "step": "1e99"}',
+    ],
+)  # fmt: skip
+def test_a_damaged_record_says_nothing_and_costs_no_other_line(
+    tmp_path: Path, content: str
+) -> None:
+    path = record(tmp_path)
     path.write_text(content)
-    assert read_status(path) == {}
+    assert read_report(tmp_path) == Report()
+    path.write_text(content + "\n" + json.dumps(judgement(1)) + "\n")
+    assert read_report(tmp_path).epoch == 1
 
 
-def test_a_log_may_end_anywhere(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    whole = 'epoch=12 step=10 loss=2\nsample temperature=0.5 text="a"\n'
+def test_a_record_may_end_anywhere(tmp_path: Path) -> None:
+    path = record(tmp_path, judgement(1), judgement(2))
+    whole = path.read_text()
     for length in range(len(whole)):
         path.write_text(whole[:length])
-        read_log(path)
+        assert read_report(tmp_path).epoch in (0, 1, 2)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
 from waiting import wait_until
 
 from simpleml.jobs import process, supervisor
+from simpleml.jobs import store as jobs_store
 from simpleml.jobs.job import Job
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import LOOK_EVERY, MOST_PAUSE, Supervisor
@@ -64,8 +67,8 @@ def test_a_failing_supervisor_says_so_once_and_goes_on(
     wait_until(lambda: len(looks) > 8, 10, "it looks again")
     told = [record.getMessage() for record in caplog.records if record.name == "simpleml"]
     assert told == [
-        "the trainings cannot be looked after; trying again",
-        "the trainings are looked after again",
+        "the trainings cannot be supervised; trying again",
+        "the trainings are supervised again",
     ]
 
 
@@ -93,6 +96,34 @@ def test_a_training_that_cannot_be_started_keeps_no_other_one_waiting(
     running.start()
     wait_until(lambda: store.get("well").state == "done", 10, "the other one runs")
     assert started == ["well.txt"]
+
+
+def test_the_files_of_the_trainings_are_read_and_written_where_waiting_holds_up_nobody(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "require_training", lambda: None)
+    monkeypatch.setattr(process, "start", lambda *_, **__: Ended())
+    monkeypatch.setattr(supervisor, "LOOK_EVERY", 0.001)
+    store.create("a", TEXT, {})
+    threads: set[int] = set()
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*given: Any) -> Any:
+            threads.add(get_ident())
+            return function(*given)
+
+        return noted
+
+    for name in ("read_job", "write_job", "try_lock"):
+        monkeypatch.setattr(jobs_store, name, noting(getattr(jobs_store, name)))
+    with ThreadPoolExecutor(1) as pool:
+        found = Supervisor(store, lambda *call: pool.submit(*call).result())
+        found.start()
+        record = store.folder("a") / "job.json"
+        wait_until(lambda: b'"done"' in record.read_bytes(), 10, "it is done")
+        found.stop()
+        found.join(10)
+        assert threads == {pool.submit(get_ident).result()}
 
 
 class Ended:

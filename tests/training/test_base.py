@@ -145,6 +145,13 @@ def test_layers_of_different_sizes_are_refused(tmp_path: Path) -> None:
         base.read_base("odd", tmp_path, level="char", name="mine")
 
 
+def test_the_model_being_written_is_found_out_behind_any_path(folder: Path) -> None:
+    (folder / "alias").symlink_to(folder / "one")
+    for reference in ("alias", f"{folder}/../{folder.name}/one", str(folder / "alias")):
+        with pytest.raises(TrainingError, match="that is the model being written"):
+            base.read_base(reference, folder, level="char", name="one")
+
+
 def test_a_text_of_words_begins_from_nothing(folder: Path) -> None:
     with pytest.raises(TrainingError, match="a network of words begins from nothing"):
         base.read_base("one", folder, level="word", name="mine")
@@ -152,7 +159,7 @@ def test_a_text_of_words_begins_from_nothing(folder: Path) -> None:
 
 def test_a_base_that_knows_no_symbol_of_the_text_is_refused(folder: Path) -> None:
     vocabulary = Vocabulary("ЖЩЮ", level="char")
-    with pytest.raises(TrainingError, match="knows not one symbol of the text"):
+    with pytest.raises(TrainingError, match="knows none of the text's symbols"):
         base.measured(artifact(folder, "one"), vocabulary, np.array([0, 1, 2] * 100, np.int32))
 
 

@@ -41,6 +41,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made, "tales", weights=pair_weights(TALE * 9), alphabet=symbols, base=True, language="en"
     )
     write_model(made, "old", weights=pair_weights(TALE * 9), alphabet=symbols, card=False)
+    write_model(made, "words", level="word", alphabet=["<unk>", " the", "."])
+    write_model(made, "keys", alphabet="UDLRЖЩ"[4:])
+    data = write_model(made, "torn", alphabet=symbols) / "torn.tfl.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
     random = np.random.default_rng(0)
     (made / "tale.txt").write_text(" ".join(random.choice(WORDS) for _ in range(70)) + " 1!")
     return made
@@ -106,6 +110,10 @@ def test_a_run_that_learns_nothing_leaves_the_base_in_the_text_s_vocabulary(fold
         (["--name", "a", "--from", "nobody"], "--from nobody: there is no such model"),
         (["--name", "tales", "--from", "tales", "--overwrite"], "that is the model being written"),
         (["--name", "a", "--from", "tales", "--level", "word"], "a network of words begins from"),
+        (["--name", "a", "--from", "words"], "--from words: it is a network of words"),
+        (["--name", "a", "--from", "keys"], "--from keys: it knows none of the text's symbols"),
+        (["--name", "a", "--from", "torn"], "--from torn: torn.tfl.data-00000-of-00001"),
+        (["--name", "a", "--from", "tales", "--recipe", "windows"], "TFLearn's recipe begins from"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(

@@ -107,7 +107,7 @@ def test_repeated_chapters_are_found_with_both_places(tmp_path: Path) -> None:
         == (text[found.again : found.again + found.longest])
     )
     said = check(tmp_path / "a.txt", text)
-    assert "are repetitions" in said
+    assert "is repetition" in said
     assert "and again at 70" in said
 
 

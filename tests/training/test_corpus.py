@@ -122,7 +122,7 @@ def test_a_text_that_cannot_be_learned_is_refused_with_its_reason(
 
 def test_a_missing_file_lists_the_texts_beside_it(tmp_path: Path) -> None:
     write(tmp_path / "tales.txt", b"x")
-    with pytest.raises(CorpusError, match=r"no file .*tale\.txt; texts beside it: tales\.txt"):
+    with pytest.raises(CorpusError, match=r"no file .*tale\.txt; texts next to it: tales\.txt"):
         read_text(tmp_path / "tale.txt")
 
 

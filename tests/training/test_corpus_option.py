@@ -86,7 +86,7 @@ def test_check_looks_at_the_corpus(mirror: Mirror, capsys: pytest.CaptureFixture
 def test_an_unknown_name_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--corpus", "moby") == 1
     assert (
-        "no corpus 'moby'; there are contes, english, francais, shakespeare, sherlock"
+        "unknown corpus 'moby'; available: contes, english, francais, shakespeare, sherlock"
         in capsys.readouterr().err
     )
     assert not Path("ML").exists()

@@ -10,6 +10,7 @@ import pytest
 from models import pair_weights, write_model
 
 from simpleml.errors import TrainingError
+from simpleml.training import base
 from simpleml.training.fine_tuning import Beginning, beginning, mixed, tuning
 from simpleml.training.material import read_material
 from simpleml.training.options import TrainingOptions
@@ -60,7 +61,44 @@ def test_auto_begins_from_nothing_where_counting_is_better(folder: Path) -> None
 def test_auto_respects_another_size(folder: Path, asked: dict[str, int]) -> None:
     found = begun(folder, "tale.txt", **asked)
     assert found.base is None
-    assert "another size was asked for than tales" in found.why
+    assert "tales is " in found.why
+
+
+def test_what_cannot_be_begun_from_is_not_measured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    measured = base.measured
+    monkeypatch.setattr(
+        base, "measured", lambda one, *text: (seen.append(one.name), measured(one, *text))[1]
+    )
+    assert begun(folder, "tale.txt", units=64).reason == "size"
+    assert begun(folder, "noise.txt").reason == "symbols"
+    assert begun(folder, "tale.txt", level="word").reason == "kind"
+    assert seen == []
+    assert begun(folder, "tale.txt").reason == "best"
+    assert seen == ["tales"], "keys knows hardly a symbol of the tale"
+
+
+def test_a_base_whose_weights_are_damaged_is_passed_over(folder: Path) -> None:
+    data = folder / "tales" / "tales.tfl.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1])
+    found = begun(folder, "tale.txt")
+    assert (found.base, found.why) == (None, "from nothing: no base here can be read")
+
+
+def test_tflearn_s_recipe_has_no_base(folder: Path) -> None:
+    with pytest.raises(TrainingError, match="TFLearn's recipe begins from nothing"):
+        begun(folder, "tale.txt", recipe="windows", begin_from="tales")
+
+
+def test_the_card_says_why(folder: Path) -> None:
+    said = begun(folder, "tale.txt").described()
+    assert (said["name"], said["reason"]) == ("tales", "best")
+    assert said["nats_before"] < said["counting_nats"]
+    assert begun(folder, "tale.txt", begin_from="nothing").described() == {
+        "name": None, "why": "from nothing, as asked", "reason": "asked",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("asked", [{"level": "word"}, {"recipe": "windows"}])

@@ -180,7 +180,8 @@ random = np.random.default_rng(0)
 backend = backends.current(); backend.prepare()
 state = LearnerState.fresh(recurrent.initial_parameters(shape, random),
                            recurrent.zero_state(shape, 4))
-options = LearnerOptions(optimizer=OptimizerOptions(weight_decay=0.3, clip_norm=0.2))
+options = LearnerOptions(shards=int(sys.argv[2]),
+                         optimizer=OptimizerOptions(weight_decay=0.3, clip_norm=0.2))
 block = random.integers(0, 7, (10, 4)).astype(np.int32)
 for session in range(2):
     learner = backend.Learner(shape, options, state)
@@ -193,10 +194,10 @@ for session in range(2):
 """
 
 
-def updates_on(name: str, path: Path) -> SavedPoint:
+def updates_on(name: str, path: Path, shards: int = 1) -> SavedPoint:
     """Ten updates, a saved point, a new learner from it, ten more."""
     done = subprocess.run(
-        [sys.executable, "-c", UPDATES, str(path)],
+        [sys.executable, "-c", UPDATES, str(path), str(shards)],
         env={**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -204,6 +205,20 @@ def updates_on(name: str, path: Path) -> SavedPoint:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return load_point(path)
+
+
+def test_shards_side_by_side_give_the_same_run_each_time(tmp_path: Path) -> None:
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
+    whole = updates_on("torch", tmp_path / "whole.npz")
+    one, other = (updates_on("torch", tmp_path / f"{n}.npz", shards=2) for n in (1, 2))
+    assert one.facts == other.facts
+    for ours, again, alone in zip(
+        one.learner.groups, other.learner.groups, whole.learner.groups, strict=True
+    ):
+        for value, same, close in zip(ours, again, alone, strict=True):
+            np.testing.assert_array_equal(value, same)
+            np.testing.assert_allclose(value, close, atol=1e-3 * float(np.abs(value).max()))
 
 
 def test_updates_are_the_same_on_both_backends(tmp_path: Path) -> None:

@@ -162,12 +162,12 @@ def test_a_full_disk_is_said_and_the_last_point_stands(
 def test_what_is_no_saved_point_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match="no saved point"):
+    with pytest.raises(TrainingError, match="not a saved point"):
         state.load_point(path)
 
 
 def test_a_pickle_in_the_place_of_the_state_runs_no_code(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     np.savez(path.with_suffix(""), facts=np.array([{"format": 1}], dtype=object))
-    with pytest.raises(TrainingError, match="no saved point"):
+    with pytest.raises(TrainingError, match="not a saved point"):
         state.load_point(path)

@@ -35,7 +35,7 @@ def test_the_default_in_the_table_is_the_real_one(flag: str) -> None:
         assert ROWS[flag].strip() == f"{default}"
 
 
-@pytest.mark.parametrize("name", ["dropout", "weight_drop", "learning_rate"])
+@pytest.mark.parametrize("name", ["dropout", "weight_drop", "learning_rate", "weight_decay"])
 def test_defaults_that_depend_on_the_recipe_are_the_real_ones(name: str) -> None:
     stateful = getattr(settled(TrainingOptions(), 1_000_000, begun=False), name)
     windows = getattr(settled(TrainingOptions(recipe="windows"), 1_000_000, begun=False), name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from simpleml.errors import TrainingError
+from simpleml.errors import BackendError
 from simpleml.training.learner import Backend
 
 NAMES = ("tensorflow", "torch")
@@ -18,11 +18,11 @@ def current() -> Backend:
     """The module for the backend that ``KERAS_BACKEND`` names, TensorFlow's if it names none.
 
     Raises:
-        TrainingError: it is not installed, or not one of the two; says what to install.
+        BackendError: it is not installed, or not one of the two; says what to install.
     """
     name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras reads it too
     if name not in NAMES:
-        raise TrainingError(f"KERAS_BACKEND={name}: must be one of {', '.join(NAMES)}")
+        raise BackendError(f"KERAS_BACKEND={name}: must be one of {', '.join(NAMES)}")
     try:
         import keras  # noqa: F401 - for its absence, which is told below
 
@@ -35,7 +35,7 @@ def current() -> Backend:
         return tensorflow_backend
     except ModuleNotFoundError as error:
         missing = error.name or name
-        raise TrainingError(
+        raise BackendError(
             f"training needs {missing}, which is not installed: pip install -r required.txt, or "
-            f"pip install keras {name}"
+            f"pip install 'simpleml[train]'{' torch' if name == 'torch' else ''}"
         ) from error

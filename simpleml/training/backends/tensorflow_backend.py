@@ -9,12 +9,12 @@ done for all steps at once, and the rows are cut into one shard per core, each c
 
 from __future__ import annotations
 
-import os
 from typing import Any, SupportsFloat
 
 import numpy as np
 import tensorflow as tf
 
+from simpleml.cores import usable_cores
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import DeviceLearner, LearnerOptions, LearnerState
 from simpleml.training.optimizer import StepNumbers
@@ -30,7 +30,7 @@ def prepare() -> None:
         return
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(_cores())
+        tf.config.threading.set_inter_op_parallelism_threads(usable_cores())
     except RuntimeError:
         return  # already running: as correct, only slower
 
@@ -42,16 +42,12 @@ def on_gpu() -> bool:
 
 def default_shards() -> int:
     """Independent parts to cut a chunk's rows into."""
-    return 1 if on_gpu() else _cores()
+    return 1 if on_gpu() else usable_cores()
 
 
 def best_precision() -> str:
     """The computing dtype that this machine is fastest with."""
     return "bfloat16" if machine.has_bfloat16(on_gpu()) else "float32"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def lstm(

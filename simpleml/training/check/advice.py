@@ -23,6 +23,7 @@ SIZES = ((3, 512), (2, 256), (2, 128))  # layers and units, the better ones firs
 ENOUGH_UPDATES = 1_000
 """A stack of LSTMs stays at the frequencies of the symbols for 150 to 200 updates; the run that
 reached 1.77 nats made 2,500."""
+_SHOWN_WORDS = 8
 OVERHEAD = 0.15  # share of a 3x512 update's time that does not shrink with the network
 
 
@@ -39,6 +40,8 @@ def advise(seen: Inspection, speed: Speed, base: str | None = None) -> list[Advi
     """What to do about it; the first says whether the text is enough.
 
     Args:
+        seen: what the text is like.
+        speed: of training steps here.
         base: name of the model that the training would begin from.
     """
     if base is not None:
@@ -105,30 +108,30 @@ def _enough(seen: Inspection) -> Advice:
         return Advice(
             "short",
             f"Short: with {size:,} characters expect many phrases to be copied. {SHORT:,} would "
-            "do; --lower makes more of few.",
+            "do; --lower helps with so little.",
             {"characters": size, "wanted": SHORT},
         )
     return Advice(
         "enough",
-        f"Enough: {size:,} characters are a text that a network can learn from.",
+        f"Enough: a network can learn from {size:,} characters.",
         {"characters": size},
     )
 
 
 def _enough_for(base: str, seen: Inspection, speed: Speed) -> Advice:
-    """Whether it is enough to teach a network that knows the language its manner."""
+    """Whether it is enough to teach a network that knows the language its style."""
     size, seconds = len(seen.text), whole_seconds(seen.options, speed)
     values = {"characters": size, "wanted": TOO_SHORT, "seconds": round(seconds, 1)}
     if size < LITTLE:
         return Advice(
             "little_begun",
-            f"Little: {base} knows the language already, but {size:,} characters teach it hardly "
-            f"any manner of their own. Collect {TOO_SHORT:,} or more.",
+            f"Little: {base} knows the language already, but {size:,} characters are too few "
+            f"to teach it a style. Collect {TOO_SHORT:,} or more.",
             values,
         )
     return Advice(
         "enough_begun",
-        f"Enough: {base} knows the language already; {size:,} characters teach it the manner of "
+        f"Enough: {base} knows the language already; {size:,} characters teach it the style of "
         f"this text, in {duration(seconds)} at most.",
         values,
     )
@@ -153,9 +156,9 @@ def _text(seen: Inspection) -> Iterator[Advice]:
     if repetition.share > 0.05:
         yield Advice(
             "repetitions",
-            f"{repetition.share:.0%} of the text are repetitions: they are learned by heart, and "
-            "held-out figures flatter where a repeated passage is held out. Remove what is "
-            "repeated by accident (headers, double chapters).",
+            f"{repetition.share:.0%} of the text is repetition, which is learned by heart and "
+            "makes held-out figures look better than they are. Remove what is repeated by "
+            "accident (headers, double chapters).",
             {"share": round(repetition.share, 4)},
         )
     gap = seen.ngram_bits - seen.ngram_bits_elsewhere
@@ -173,10 +176,19 @@ def _text(seen: Inspection) -> Iterator[Advice]:
             "need; each costs every prediction.",
             {"rare": len(seen.rare), "alphabet": seen.vocabulary},
         )
+    if seen.unwanted:
+        shown = ", ".join(f"{word} {times}x" for word, times in seen.unwanted[:_SHOWN_WORDS])
+        more = "" if len(seen.unwanted) <= _SHOWN_WORDS else ", …"
+        yield Advice(
+            "unwanted_words",
+            f"{len(seen.unwanted)} words stand in it that one may not want to read, and that the "
+            f"network would learn: {shown}{more}.",
+            {"count": len(seen.unwanted)},
+        )
     if options.level == "word" and seen.unknown_share > 0.10:
         yield Advice(
             "unknown_words",
-            f"{seen.unknown_share:.0%} unknown words are many: raise --max-words, or let it learn "
-            "characters.",
+            f"{seen.unknown_share:.0%} of the words are unknown, which is a lot: raise "
+            "--max-words, or let it learn characters.",
             {"share": round(seen.unknown_share, 4)},
         )

@@ -16,6 +16,7 @@ from simpleml.training.check import ngram
 from simpleml.training.check.repetition import Repetition, find_repetition
 from simpleml.training.corpus import Split, TextFile, encode_characters, split_text
 from simpleml.training.options import TrainingOptions
+from simpleml.unwanted.words import UnwantedWords
 
 NATS_TO_BITS = 1.0 / float(np.log(2.0))
 RARE = 10  # times; what stands there less often is hardly learned
@@ -30,7 +31,6 @@ class Inspection:
     file: TextFile
     text: str
     options: TrainingOptions
-    training_characters: int
     symbols: int  # in the whole text; characters or words
     vocabulary: int  # distinct symbols that the network would have, V
     distinct: int  # distinct symbols in the text
@@ -39,10 +39,19 @@ class Inspection:
     repetition: Repetition
     ngram_bits: float  # per character, held out
     ngram_bits_elsewhere: float  # with the other way to hold out
+    unwanted: tuple[tuple[str, int], ...]  # words that one may not want to read, with their times
 
 
-def inspect_text(file: TextFile, options: TrainingOptions) -> Inspection:
-    """Look at a text without any network."""
+def inspect_text(
+    file: TextFile, options: TrainingOptions, unwanted: UnwantedWords | None = None
+) -> Inspection:
+    """Look at a text without any network.
+
+    Args:
+        file: the text.
+        options: of the training.
+        unwanted: words to look for; those of the usual lists by default.
+    """
     text = file.text.lower() if options.lower else file.text
     split = split_text(text, options.validation, options.validation_fraction)
     other = "spread" if options.validation == "tail" else "tail"
@@ -60,7 +69,6 @@ def inspect_text(file: TextFile, options: TrainingOptions) -> Inspection:
         file=file,
         text=text,
         options=options,
-        training_characters=len(split.text("training")),
         symbols=len(tokens) if tokens else len(text),
         vocabulary=len(kept),
         distinct=len(counts),
@@ -69,6 +77,7 @@ def inspect_text(file: TextFile, options: TrainingOptions) -> Inspection:
         repetition=find_repetition(text),
         ngram_bits=bits,
         ngram_bits_elsewhere=_ngram_bits(elsewhere, options, kept)[0],
+        unwanted=tuple((unwanted or UnwantedWords.usual()).count(text).most_common()),
     )
 
 

@@ -26,6 +26,7 @@ def find_repetition(text: str, passage: int = PASSAGE) -> Repetition:
     of the question) and looked up among the earlier ones.
 
     Args:
+        text: as it is trained on.
         passage: a power of two.
     """
     hashes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)

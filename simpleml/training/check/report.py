@@ -31,6 +31,7 @@ from simpleml.training.machine import Speed
 from simpleml.training.material import material_of
 from simpleml.training.options import TrainingOptions
 from simpleml.training.progress import duration
+from simpleml.unwanted.words import UnwantedWords
 
 SHOWN = 8  # rare symbols to list
 
@@ -50,6 +51,7 @@ class Check:
 
     @property
     def advice(self) -> list[Advice]:
+        """What to do; the first says whether the text is enough."""
         return advise(self.seen, self.speed, self.base)
 
 
@@ -66,6 +68,9 @@ def look(
     """Look at a text, choose what to begin from, time some steps.
 
     Args:
+        path: of the text.
+        options: of the training.
+        encoding: of plain text; None to find it out.
         measure: what takes some training steps; a real training of this text by default.
         models_dir: where bases lie; None for nowhere.
         name: of the model that would be written.
@@ -86,7 +91,8 @@ def look(
             options = settled(options, len(material.training), begun=True)
             if begun.counting is None:
                 begun = dataclasses.replace(begun, counting=counting_nats(material))
-    seen = inspect_text(file, options)
+    unwanted = None if models_dir is None else UnwantedWords.of_folder(Path(models_dir))
+    seen = inspect_text(file, options, unwanted)
     return Check(seen, begun, (measure or partial(_measure, path, options, encoding))())
 
 
@@ -122,6 +128,7 @@ def check_facts(path: Path | str, options: TrainingOptions, **how: Any) -> dict[
         "alphabet": seen.vocabulary,
         "rare": rare,
         "rare_count": len(seen.rare),
+        "unwanted": [{"word": word, "times": times} for word, times in seen.unwanted],
         "repeated_share": round(seen.repetition.share, 4),
         "bits_to_beat": round(seen.ngram_bits, 4),
         "layers": options.layers,
@@ -158,7 +165,7 @@ def describe(seen: Inspection) -> list[str]:
             f"are kept, {seen.unknown_share:.1%} of the held-out ones are unknown"
         )
     else:
-        lines.append(f"alphabet: {seen.vocabulary} distinct characters")
+        lines.append(f"vocabulary: {seen.vocabulary} distinct characters")
     if seen.rare:
         places = []
         for character, times, position in seen.rare[:SHOWN]:

@@ -40,6 +40,7 @@ class _Probe(Trainer):
     """A training that only looks how long its updates take."""
 
     def measure(self) -> Speed:
+        backends.current()  # names what Keras lacks better than Keras
         import keras
 
         learner, chunks, options = self._make_learner(), self._chunks, self.options

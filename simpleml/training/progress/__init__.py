@@ -6,6 +6,6 @@ numbers.
 """
 
 from simpleml.training.progress.display import Progress, duration
-from simpleml.training.progress.judgements import CSV_NAME, Judgement, read_history
+from simpleml.training.progress.judgements import CSV_NAME, Judgement
 
-__all__ = ["CSV_NAME", "Judgement", "Progress", "duration", "read_history"]
+__all__ = ["CSV_NAME", "Judgement", "Progress", "duration"]

@@ -34,9 +34,10 @@ from simpleml.training.progress.curves import PNG_NAME, draw_curves
 from simpleml.training.progress.events import EventLog
 from simpleml.training.progress.judgements import CSV_NAME, Judgement, brief, write_history
 
+SEED_SHOWN = 60  # characters of what a sample goes on from
 PICTURE_EVERY = 30.0  # seconds; on a GPU the time between two judgements may be shorter
 STATUS_EVERY = 1.0  # seconds between two versions of the status file
-EVENT_EVERY = 10.0  # seconds between two progress events
+EVENT_EVERY = 1.0, 10.0  # seconds between two progress events: at first, after ten minutes
 LINE_EVERY = 60.0  # seconds between two lines where no terminal is, at least
 
 
@@ -174,7 +175,8 @@ class Progress:
             self._bar.update(1)
         if now - self._status_at > STATUS_EVERY:
             self._write_status()
-        if now - self._event_at > EVENT_EVERY:
+        often, seldom = EVENT_EVERY
+        if now - self._event_at > min(max(often, (now - self._began) / 60), seldom):
             self._record("progress", **self._numbers())
             self._event_at = now
         if self._bar is None and now - self._line_at > LINE_EVERY:
@@ -197,9 +199,9 @@ class Progress:
         self._recent.clear()
         self._recent.append((time.perf_counter(), self._characters))
 
-    def sample(self, temperature: float, text: str) -> None:
-        """Show what the network writes by now."""
-        self._record("sample", temperature=temperature, text=text)
+    def sample(self, temperature: float, text: str, seed: str = "") -> None:
+        """Show what the network writes by now, after ``seed``."""
+        self._record("sample", temperature=temperature, text=text, seed=seed[-SEED_SHOWN:])
         if self._bar is not None:
             indented = "\n".join("    " + line for line in text.splitlines())
             self._write(f"  at temperature {temperature:g}:\n{indented}")
@@ -257,17 +259,12 @@ class Progress:
         if self._status_path is None:
             return
         self._status_at = time.perf_counter()
-        numbers = self._numbers()
-        rate, left = numbers["characters_per_second"], numbers["seconds_left"]
         status = {
             "epoch": int(self._judgements[-1].epoch) + 1 if self._judgements else 1,
             "step": self._step,
             "steps": self._steps,
-            "share": numbers["share"],
-            "characters_per_second": None if rate is None else round(rate),
-            "loss": self._loss,
             "validation_bits": self._bits,
-            "seconds_left": None if left is None else round(left),
+            **self._numbers(),
         }
         temporary = self._status_path.with_name(f".{self._status_path.name}.new")
         with contextlib.suppress(OSError):
@@ -285,11 +282,12 @@ class Progress:
 
     def _numbers(self) -> dict[str, float | None]:
         """How far it is, as a progress event says it."""
+        rate, left = self._rate(), self._seconds_left()
         return {
             "share": self._step / max(1, self._steps) if self._share is None else self._share,
             "loss": self._loss,
-            "characters_per_second": self._rate(),
-            "seconds_left": self._seconds_left(),
+            "characters_per_second": None if rate is None else round(rate),
+            "seconds_left": None if left is None else round(left),
         }
 
     def _progress_line(self) -> str:

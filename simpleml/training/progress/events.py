@@ -14,14 +14,14 @@ and, by its type:
     start      steps (updates of the whole run, if nothing ends it sooner), max_seconds (that this
                session may take, or null). A resumed run goes on in the same file with another
                start; what an earlier session did beyond its ``step`` was lost and counts no more.
-    progress   every ten seconds: share (of the run that is behind, 0 to 1), loss (of the last
-               update that was read, nats per symbol), characters_per_second, seconds_left; each
-               may be null
+    progress   every second at first, every ten seconds after ten minutes: share (of the run that
+               is behind, 0 to 1), loss (of the last update that was read, nats per symbol),
+               characters_per_second, seconds_left; each but share may be null
     judgement  epoch (a fraction), characters_per_second, learning_rate, loss (mean since the last
                judgement, nats per symbol, with dropout), selection_nats (per symbol, on the slice
                that choices are made on), validation_nats (null, or per symbol, held out),
                validation_bits (per character), best (the best so far, hence exported)
-    sample     temperature, text
+    sample     temperature, text, seed (the text that it goes on from, its last characters)
     note       text, for people
     end        state ("done", "stopped" by a signal, "failed"), reason; where it is done also
                epochs, best_epoch, stateful_nats and window_nats (per symbol, held out) and

@@ -42,48 +42,27 @@ class Judgement:
         )
 
 
-def read_history(path: Path) -> list[Judgement]:
-    """The judgements in a training.csv, an empty list if there is none.
-
-    Raises:
-        TrainingError: the file is not one that :func:`write_history` wrote.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [_parse(row) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        return []
-    except (KeyError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is not a record of a training: {error}") from None
-
-
 def recorded(folder: Path) -> list[Judgement]:
-    """The judgements of a run, from its events, or from training.csv where it kept no events.
+    """The judgements in the record of a model's run; those that a resumed run lost are left out.
 
     Args:
         folder: of the model.
-
-    Raises:
-        TrainingError: there are no events and training.csv is damaged.
     """
     found: list[Judgement] = []
     names = [field.name for field in dataclasses.fields(Judgement)]
-    began = None  # updates done before the first event
     for event in read_events(folder / EVENTS_FILE):
         if event["type"] == "start":
-            began = event["step"] if began is None else began
-            found = [one for one in found if one.step <= event["step"]]  # the rest was lost
+            found = [one for one in found if one.step <= event["step"]]
         elif event["type"] == "judgement":
             with contextlib.suppress(KeyError):
                 found.append(Judgement(**{name: event[name] for name in names}))
-    if began == 0:
-        return found
-    earlier = read_history(folder / CSV_NAME)
-    return [*(one for one in earlier if began is None or one.step <= began), *found]
+    return found
 
 
 def write_history(path: Path, judgements: Sequence[Judgement]) -> None:
     """Write training.csv, all of it or nothing.
+
+    It is for people, and for the page of a model whose record is gone.
 
     Raises:
         TrainingError: the disk is full or the folder not writable; the old file stands.
@@ -114,21 +93,3 @@ def brief(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) and abs(value) < 1e5 else f"{value:.0f}"
-
-
-def _parse(row: dict[str, str]) -> Judgement:
-    def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
-    return Judgement(
-        epoch=float(row["epoch"]),
-        step=int(row["step"]),
-        seconds=float(row["seconds"]),
-        characters_per_second=float(row["characters_per_second"]),
-        learning_rate=float(row["learning_rate"]),
-        loss=float(row["loss"]),
-        selection_nats=number("selection_nats"),
-        validation_nats=number("validation_nats"),
-        validation_bits=number("validation_bits"),
-        best=row["best"] == "yes",
-    )
