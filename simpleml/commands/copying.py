@@ -1,4 +1,7 @@
-"""`simpleml copying MODEL` and `python -m simpleml.originality MODEL`: does a model copy?"""
+"""`simpleml copying MODEL` and `python -m simpleml.originality MODEL`: does a model copy?
+
+Its own text and that of the model it began from are counted apart.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simpleml.copying.index import PASSAGE, Originality, OriginalityIndex
-from simpleml.errors import SimpleMLError
+from simpleml.copying.several import CorpusIndex
+from simpleml.errors import CorpusUnavailableError, InvalidValueError, SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.loader import ModelLoader
+from simpleml.loader import ModelLoader, bases_of
+from simpleml.models.card import Card
 
 _REPORT_TEMPERATURES = (0.2, 0.5, 0.8)
 _REPORT_CHARACTERS = 20_000
@@ -30,13 +35,14 @@ def report(text: str, found: Originality) -> str:
     )
 
 
-def _index_of(
-    loader: ModelLoader, generator: SequenceGenerator, path: Path | None
-) -> OriginalityIndex:
+def _index_of(loader: ModelLoader, generator: SequenceGenerator, path: Path | None) -> CorpusIndex:
     """Of the text beside the model, or of the file that is named: it must be the same text."""
     if path is None:
         return loader.corpus_index(generator)
-    card = generator.card
+    return _index_of_file(path, generator.card)
+
+
+def _index_of_file(path: Path, card: Card) -> OriginalityIndex:
     return OriginalityIndex.load(
         path,
         card.corpus.get("sha256"),
@@ -45,15 +51,50 @@ def _index_of(
     )
 
 
+def _base_of(
+    loader: ModelLoader, generator: SequenceGenerator, path: Path | None
+) -> tuple[str, CorpusIndex] | None:
+    """Name and index of what the model began from; says why where there is no text of it.
+
+    Raises:
+        CorpusUnavailableError: the file that was named is not that text.
+        InvalidValueError: a file was named and the model began from nothing.
+    """
+    bases = bases_of(generator)
+    name = "+".join(bases)
+    if path is not None:
+        if len(bases) != 1:
+            raise InvalidValueError(f"--base-corpus: {generator.name} did not begin from one model")
+        return name, _index_of_file(path, bases[name])
+    try:
+        index = loader.base_index(generator)
+    except CorpusUnavailableError as error:
+        print(f"of what its base {name} has read nothing can be said: {error.message}")
+        return None
+    return None if index is None else (name, index)
+
+
+def _report_base(text: str, base: tuple[str, CorpusIndex] | None) -> None:
+    if base is not None:
+        name, index = base
+        print(f"  from what {name} has read: {report(text, index.examine(text))}", flush=True)
+
+
 def parser(prog: str = "python -m simpleml.originality") -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="How much of what a model writes stands verbatim in its training text.",
+        description="How much of what a model writes stands verbatim in its training text, and how "
+        "much in what its base has read.",
     )
     parser.add_argument("model")
     parser.add_argument("--models-dir", type=Path, default=Path("ML"), help="default ML")
     parser.add_argument("--corpus", type=Path, help="the training text (default ML/<corpus>.txt)")
+    parser.add_argument(
+        "--base-corpus",
+        type=Path,
+        help="what its base has read (default ML/<that corpus>.txt, left out if it is not there)",
+    )
     parser.add_argument("--text", type=Path, help="examine this file instead of generating")
     parser.add_argument(
         "--size", type=int, default=_REPORT_CHARACTERS, help=f"default {_REPORT_CHARACTERS}"
@@ -74,15 +115,18 @@ def main(
         loader = ModelLoader(given.models_dir)
         generator = loader.load(given.model)
         index = _index_of(loader, generator, given.corpus)
+        base = _base_of(loader, generator, given.base_corpus)
         if given.text is not None:
             text = given.text.read_text(encoding="utf-8")
             print(report(text, index.examine(text)))
+            _report_base(text, base)
             return 0
         for temperature in _REPORT_TEMPERATURES:
             text = generator.generate(
                 given.size, temperature, random_state=given.random_state, max_copy=given.max_copy
             )
             print(f"temperature {temperature}: {report(text, index.examine(text))}", flush=True)
+            _report_base(text, base)
     except SimpleMLError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return 1

@@ -24,12 +24,12 @@ wsgi_app = "simpleml.commands.serve:application()"
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8280')}"
 
 # Greenlets: a request spends its life waiting for the engine, and a thousand may be open. The
-# arithmetic is done by one native thread of the worker (simpleml/generation/engine.py).
+# arithmetic is done by native threads of the worker (simpleml/generation/shard.py).
 worker_class = "gevent"
 
-# One worker whose steps use all cores. All requests then share one batch, which reads the weights
+# One worker that generates on all cores. All requests then share one batch, which reads the weights
 # once for all of them, and one copy of the models. docs/deployment.md compares 1 x 2 with 2 x 1.
-# Whatever the number, workers x threads per step = cores (post_fork below).
+# Whatever the number, workers x their threads = cores (post_fork below).
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 
 # Every worker loads the application after its fork: threads that were started before it, the
@@ -84,7 +84,7 @@ _made_for_metrics: Path | None = None
 
 def on_starting(server: Any) -> None:
     """Look at the settings and prepare what is shared by all workers."""
-    _check_settings()
+    _check_settings(server.cfg.workers)
     _allow_many_files()
     _prepare_metrics(server.cfg.workers)
 
@@ -148,7 +148,7 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def _stop_engine(worker: Any) -> None:
-    """readyz turns 503 and new generations are refused; those in the engine are finished.
+    """Turn /readyz to 503 and refuse new generations; those in the engine are finished.
 
     A training saves and ends, to be resumed by the next start.
     """
@@ -162,12 +162,17 @@ def _extension(worker: Any, name: str) -> Any:
     return getattr(getattr(worker, "wsgi", None), "extensions", {}).get(name)
 
 
-def _check_settings() -> None:
+def _check_settings(workers: int) -> None:
     """Stop here if a setting is wrong: a worker that cannot start would be started for ever."""
     try:
-        Settings.read()
+        settings = Settings.read()
     except SettingsError as error:
         raise SystemExit(f"The server cannot start: {error}") from None
+    if settings.class_ and workers > 1:
+        raise SystemExit(
+            f"The server cannot start: SIMPLEML_CLASS is on and there are {workers} workers. A "
+            "class has one: its pupils take turns there, and it uses all cores."
+        )
 
 
 def _allow_many_files() -> None:

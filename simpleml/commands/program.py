@@ -1,7 +1,7 @@
-"""The command `simpleml`: serve, train, check, corpora, copying.
+"""The command `simpleml`: serve, class, train, check, corpora, copying, export, import.
 
 click finds the command, says what there is, and completes words in a shell; the command lines
-of train, corpora and copying are argparse's, which `train.py` and the module commands have too.
+of the others are argparse's, which `train.py` and the module commands have too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simpleml.commands.classroom import COMMAND as CLASS
 from simpleml.commands.serve import COMMAND as SERVE
 from simpleml.errors import SimpleMLError
 from simpleml.version import __version__
@@ -26,7 +27,7 @@ Exit status:
   0    done
   1    it could not; the message says why
   2    wrong usage
-  70   train or check --json: a defect of this program
+  70   train or check --json: a defect of this program, or of what it needs
   130  stopped by Ctrl-C (143: by SIGTERM); train --resume goes on
 
 \b
@@ -78,6 +79,7 @@ class ArgparseCommand(click.Command):
     epilog=EPILOG,
     commands=[
         SERVE,
+        CLASS,
         ArgparseCommand("train", "train", "Train a network on a text."),
         ArgparseCommand(
             "check",
@@ -87,6 +89,9 @@ class ArgparseCommand(click.Command):
         ),
         ArgparseCommand("corpora", "corpora", "List public-domain texts, download one."),
         ArgparseCommand("copying", "copying", "Say how much a model copies of its text."),
+        ArgparseCommand("score", "score", "Say which model predicts a text best."),
+        ArgparseCommand("export", "export", "Take a model away as one file."),
+        ArgparseCommand("import", "bring", "Bring in a model that was taken away."),
     ],
 )
 @click.version_option(__version__, prog_name="simpleml", message="%(prog)s %(version)s")

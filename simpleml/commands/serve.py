@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simpleml.errors import SimpleMLError
-from simpleml.settings import PREFIX, Settings
+from simpleml.errors import SettingsError, SimpleMLError
+from simpleml.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,12 +53,12 @@ def serve_alone(app: Flask) -> None:
         trainings.join(60)
 
 
-def _setting_options() -> list[click.Option]:
+def setting_options() -> list[click.Option]:
     """One for each setting; keys are left to the environment, since all users see command lines."""
     return [
         click.Option(
-            [f"--{one.name.replace('_', '-')}", one.name],
-            help=f"{one.metadata['help']} [{PREFIX}{one.name.upper()}]",
+            [f"--{one.name.rstrip('_').replace('_', '-')}", one.name],
+            help=f"{one.metadata['help']} [{Settings.variable(one.name)}]",
             metavar="VALUE",
         )
         for one in dataclasses.fields(Settings)
@@ -66,20 +66,44 @@ def _setting_options() -> list[click.Option]:
     ]
 
 
+def place_options() -> list[click.Parameter]:
+    """Which models, and where to listen."""
+    return [
+        click.Argument(
+            ["models_dir"], required=False, type=click.Path(exists=True, file_okay=False)
+        ),
+        click.Option(["--host"], envvar="HOST", default=HOST, show_default=True, show_envvar=True,
+                     help="address to listen on"),
+        click.Option(["--port"], envvar="PORT", default=PORT, show_default=True, show_envvar=True,
+                     type=click.IntRange(0, 65535), help="port to listen on"),
+    ]  # fmt: skip
+
+
+def given(models_dir: str | None, settings: dict[str, str | None]) -> dict[str, Any]:
+    """The settings of a command line that were given there."""
+    found: dict[str, Any] = {name: text for name, text in settings.items() if text is not None}
+    return found if models_dir is None else {**found, "models_dir": models_dir}
+
+
 def run(models_dir: str | None, host: str, port: int, workers: int, **settings: str | None) -> None:
     """Become gunicorn.
 
     Raises:
-        SettingsError: a setting has a value it cannot have.
+        SettingsError: a setting has a value it cannot have, or there is no models folder.
     """
-    given: dict[str, Any] = {name: text for name, text in settings.items() if text is not None}
-    if models_dir is not None:
-        given["models_dir"] = models_dir
-    shown = Settings.read(**given).models_dir
-    os.environ.update({f"{PREFIX}{name.upper()}": text for name, text in given.items()})
+    from simpleml.web.classroom.lan import is_loopback, lan_address
+
+    chosen = given(models_dir, settings)
+    read = Settings.read(**chosen)
+    shown = read.models_dir
+    if not shown.is_dir() and not (read.training or read.class_):  # which make one
+        raise SettingsError(f"The models folder {shown} does not exist: name another, or make it.")
+    os.environ.update({Settings.variable(name): text for name, text in chosen.items()})
     os.environ.update({"HOST": host, "PORT": str(port), "WEB_CONCURRENCY": str(workers)})
     address = "localhost" if host == HOST else host
     click.echo(f"Serving {shown} on http://{address}:{port}   (Ctrl-C stops it)")
+    if host == HOST and not read.class_ and not is_loopback(here := lan_address()):
+        click.echo(f"On phones and others of the same network: http://{here}:{port}")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", CONFIGURATION])
 
@@ -93,17 +117,11 @@ COMMAND = click.Command(
         "route at /docs. Settings come from the options below, else from the environment."
     ),
     params=[
-        click.Argument(
-            ["models_dir"], required=False, type=click.Path(exists=True, file_okay=False)
-        ),
-        click.Option(["--host"], envvar="HOST", default=HOST, show_default=True, show_envvar=True,
-                     help="address to listen on"),
-        click.Option(["--port"], envvar="PORT", default=PORT, show_default=True, show_envvar=True,
-                     type=click.IntRange(0, 65535), help="port to listen on"),
+        *place_options(),
         click.Option(["--workers"], envvar="WEB_CONCURRENCY", default=1, show_default=True,
                      show_envvar=True, type=click.IntRange(1, 256),
                      help="processes; one uses all cores, and shares one batch and one copy of "
                      "the models among all requests"),
-        *_setting_options(),
+        *setting_options(),
     ],
 )  # fmt: skip

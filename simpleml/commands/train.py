@@ -19,7 +19,7 @@ from typing import Any
 from simpleml import corpora
 from simpleml.commands.corpora import progress_line
 from simpleml.commands.train_options import parser
-from simpleml.errors import SimpleMLError
+from simpleml.errors import BackendError, SimpleMLError
 from simpleml.training.options import TrainingOptions
 
 UNEXPECTED = os.EX_SOFTWARE
@@ -28,7 +28,7 @@ UNEXPECTED = os.EX_SOFTWARE
 def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
     """Run; returns the exit status: 0 done, 1 could not, 130 or 143 stopped by a signal.
 
-    Wrong usage ends with 2, and with --json what was not foreseen with 70.
+    Wrong usage ends with 2, and with --json what neither text nor options are to blame for with 70.
     """
     # Quiet TensorFlow's start; a user's own choice stands.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -53,8 +53,12 @@ def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
     except SimpleMLError as error:
         print(f"{prog}: {error.message}", file=sys.stderr)
         if chosen["json"]:
-            print(json.dumps({"error": {"code": error.code, "message": error.message}}))
-        return 1
+            told = {
+                "code": error.code, "message": error.message, "reason": error.reason,
+                "params": error.params,
+            }  # fmt: skip
+            print(json.dumps({"error": told}))
+        return UNEXPECTED if chosen["json"] and isinstance(error, BackendError) else 1
     except KeyboardInterrupt:
         print(f"\n{prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -83,8 +87,11 @@ def _checked(
 
 
 def _fetch(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Have the corpus' text beside the models and say in `chosen` what the catalogue knows of it;
-    returns the options that are usual for it."""
+    """Put the corpus beside the models and what the catalogue says of it into `chosen`.
+
+    Returns:
+        The options that are usual for this corpus.
+    """
     entry = corpora.find(chosen["corpus"])
     chosen["text"] = corpora.get(
         entry, chosen["models_dir"], base_url=chosen["base_url"], report=progress_line

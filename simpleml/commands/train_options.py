@@ -75,7 +75,7 @@ def _instead(parser: argparse.ArgumentParser) -> None:
         "--json",
         action="store_true",
         help='with --check: the answer as JSON, for programs; {"error": …} with status 1 where the '
-        "text or an option is at fault, 70 where this program is",
+        "text or an option is at fault, 70 where this program or its surroundings are",
     )
     what.add_argument(
         "--resume",
@@ -172,7 +172,12 @@ def _updates(parser: argparse.ArgumentParser) -> None:
     _option(run, "--learning-rate", float, "its peak; 0.002, with the windows recipe 0.001")
     _option(run, "--dropout", float, "share of outputs dropped; 0.35, windows recipe 0.5")
     _option(run, "--weight-drop", float, "share of recurrent weights dropped; 0.1, windows 0")
-    _option(run, "--weight-decay", float, "AdamW's, on the matrices; 0.03, begun from a base 0")
+    _option(
+        run,
+        "--weight-decay",
+        float,
+        "AdamW's, on the matrices; 0.03, from a base and windows 0",
+    )
     _option(run, "--reset", float, "share of rows that begin a chunk from the zero state")
     _option(run, "--precision", str, "auto: bfloat16 where the machine has it", choices=PRECISIONS)
     _option(run, "--random-state", int, "the same number gives the same run on the same machine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from simpleml.commands.program import main, program
 from simpleml.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("check", "copying", "corpora", "serve", "train")
+COMMANDS = ("check", "class", "copying", "corpora", "export", "import", "score", "serve", "train")
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def test_help_names_every_command_and_what_a_status_means(
 ) -> None:
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert tuple(program.commands) == ("serve", "train", "check", "corpora", "copying")
+    assert set(program.commands) == set(COMMANDS)
     for command in program.commands.values():
         assert command.short_help in said
     assert "  130  stopped by Ctrl-C" in said
@@ -59,6 +60,7 @@ def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
         (["chekc"], 2, "No such command 'chekc'. Did you mean 'check'?"),
         (["serve", "nowhere"], 2, "Directory 'nowhere' does not exist."),
         (["serve", "--port", "70000"], 2, "70000 is not in the range 0<=x<=65535."),
+        (["serve"], 1, "The models folder ML does not exist: name another, or make it."),
         (["serve", "--workers", "0"], 2, "0 is not in the range 1<=x<=256."),
         (["serve", "--colour", "red"], 2, "No such option '--colour'"),
         (["serve", "--precision", "int4"], 1, "it must be one of float32, int8"),
@@ -68,10 +70,14 @@ def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
         (["train"], 2, "give a text to learn from"),
         (["train", "a.txt", "--epochs", "few"], 2, "invalid int value: 'few'"),
         (["check", "nowhere.txt"], 1, "simpleml check: "),
-        (["corpora", "get", "moby"], 1, "no corpus 'moby'"),
+        (["corpora", "get", "moby"], 1, "unknown corpus 'moby'"),
         (["corpora"], 2, "required: command"),
         (["copying", "nobody"], 1, "nobody"),
         (["copying"], 2, "required: model"),
+        (["export", "nobody", "--zip"], 1, "There is no model 'nobody'."),
+        (["export", "tales"], 2, "one of the arguments --zip"),
+        (["import", "nowhere.zip"], 1, "nowhere.zip cannot be read: No such file"),
+        (["import"], 2, "required: FILE.zip"),
     ],
 )
 def test_bad_input_is_one_sentence_and_a_status(
@@ -126,7 +132,7 @@ def test_copying_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("simpleml c", {"check", "corpora", "copying"}),
+        ("simpleml c", {"check", "class", "corpora", "copying"}),
         ("simpleml train --la", {"--layers"}),
         ("simpleml check --val", {"--validation", "--validation-fraction"}),
         ("simpleml serve --max-b", {"--max-body"}),
@@ -164,3 +170,27 @@ def test_modules_are_commands_too(command: list[str]) -> None:
         check=False,
     )
     assert "sherlock" in done.stdout or "Usage: simpleml" in done.stdout + done.stderr
+
+
+def test_score_ranks_the_models_and_tells_what_they_do_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(tmp_path / "ML", "tales")
+    write_model(tmp_path / "ML", "flow", stateful=True)
+    (write_model(tmp_path / "ML", "torn") / "torn.tfl.index").write_bytes(b"")
+    text = tmp_path / "text.txt"
+    text.write_text("le sultan É\r\ndit ☃", encoding="utf-8")
+    assert main(["score", str(text)]) == 0
+    said = capsys.readouterr()
+    first, second = (float(line.split()[1]) for line in said.out.splitlines())
+    assert first <= second
+    assert "bits per character; unknown: 'É' 1 times (read as 'é'), '☃' 1 times" in said.out
+    assert said.err.startswith("simpleml score: torn: ") and "torn.tfl.index" in said.err
+
+    assert main(["score", str(text), "--model", "flow", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["models"]
+    assert (row["model"], row["unknown"], row["characters"]) == ("flow", 2, 16)
+    assert main(["score", str(text), "--model", "torn", "--model", "nobody"]) == 1
+    assert main(["score", str(tmp_path / "nothing.txt")]) == 1
+    said = capsys.readouterr()
+    assert "There is no model 'nobody'" in said.err and "nothing.txt" in said.err

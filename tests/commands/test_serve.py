@@ -10,6 +10,8 @@ import pytest
 from clients import ask
 from servers import Server, free_port
 
+from simpleml.web.classroom.lan import is_loopback, lan_address
+
 
 class Served(Server):
     """`simpleml serve MODELS_DIR` with these words after it, in a folder without a checkout."""
@@ -22,8 +24,12 @@ class Served(Server):
     def _launch(self) -> None:
         port = free_port()
         self.base_url = f"http://127.0.0.1:{port}"
-        place = ["--host", "127.0.0.1", "--port", str(port)]
-        self._spawn(["-m", "simpleml", "serve", str(self.models_dir), *place, *self._words])
+        self._spawn(
+            ["-m", "simpleml", "serve", str(self.models_dir), *self._place(port), *self._words]
+        )
+
+    def _place(self, port: int) -> list[str]:
+        return ["--host", "127.0.0.1", "--port", str(port)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -36,3 +42,18 @@ def test_it_serves_and_stops_cleanly(models_dir: Path, number: signal.Signals) -
         assert "tales" in ask(server, "/v1/models").text
         assert server.stop(number) == 0
         assert "Traceback" not in server.log
+
+
+class ServedToAll(Served):
+    """The same, listening where it does unless it is told otherwise."""
+
+    def _place(self, port: int) -> list[str]:
+        return ["--port", str(port)]
+
+
+def test_it_says_what_phones_open(models_dir: Path) -> None:
+    with ServedToAll(models_dir) as server:
+        port = server.base_url.rpartition(":")[2]
+        assert f"Serving {models_dir} on http://localhost:{port}" in server.log
+        reached = f"of the same network: http://{lan_address()}:{port}" in server.log
+        assert reached != is_loopback(lan_address())
