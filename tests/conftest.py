@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from models import WORDS, write_model
-from servers import AppServer, GunicornServer
+from servers import ONE_PLACE, AppServer, GunicornServer
 from tflearn_oracle import TFLearnOracle
 
 from simpleml import create_app
@@ -24,6 +24,7 @@ FOLDERS = {
     "browser": ("browser",),
     "faults": ("faults", "slow"),
     "deploy": ("faults", "slow"),
+    "harness": ("slow", "tensorflow"),
     "packaging": ("slow", "tensorflow"),
     "training": ("tensorflow",),
     "exactness": ("tensorflow",),
@@ -33,7 +34,9 @@ SLOW = (
     "test_api_docs", "test_examples", "test_fuzz", "test_hostile", "test_keys", "test_metrics",
     "test_notebook", "test_openai_client", "test_readme_blocks", "test_serve", "test_settings",
     "test_shipped_models", "test_skips", "test_supervisor", "test_training_api",
-    "test_corpus_indexes",
+    "test_corpus_indexes", "test_training_from_a_base", "test_engine_equality", "test_service",
+    "test_originality_option", "test_base_overlap", "test_command", "test_original", "test_blend",
+    "test_score", "test_export_routes", "test_training_news", "test_incoming",
 )  # fmt: skip
 """Files whose tests start programs of their own or look at very many cases."""
 SERVERS = {"server", "app_server", "one_place"}
@@ -158,12 +161,7 @@ def server(models_dir: Path) -> Iterator[GunicornServer]:
 @pytest.fixture(scope="session")
 def one_place(models_dir: Path) -> Iterator[GunicornServer]:
     """One text at a time and no queue; texts may be endless. See streams.endless_stream."""
-    env = {
-        "SIMPLEML_MAX_ROWS": "1",
-        "SIMPLEML_MAX_WAITING": "0",
-        "SIMPLEML_MAX_SIZE": "10000000",
-    }
-    with GunicornServer(models_dir, env=env) as running:
+    with GunicornServer(models_dir, env=ONE_PLACE) as running:
         yield running
 
 

@@ -28,6 +28,12 @@ import psutil
 from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
+ONE_PLACE = {
+    "SIMPLEML_MAX_ROWS": "1",
+    "SIMPLEML_MAX_WAITING": "0",
+    "SIMPLEML_MAX_SIZE": "10000000",
+}
+"""Settings: one text at a time and no queue; texts may be endless."""
 START_SECONDS = 60.0
 
 
@@ -167,16 +173,18 @@ class GunicornServer(Server):
         workers: int = 1,
         env: Mapping[str, str] | None = None,
         args: Sequence[str] = (),
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__(models_dir, env=env, args=args)
         self.worker_count = workers
+        self.host = host
 
     def _launch(self) -> None:
         command = ["-m", "gunicorn", "--workers", str(self.worker_count)]
         if not (ROOT / "gunicorn.conf.py").exists():
             command += ["-k", "gevent"]
         self._env.setdefault("WEB_CONCURRENCY", str(self.worker_count))
-        with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        with socket.create_server((self.host, 0), backlog=1024) as listener:
             self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             command += ["--bind", f"fd://{listener.fileno()}", *self.args, "app:app"]
             self._spawn(command, pass_fds=[listener.fileno()])
@@ -189,6 +197,17 @@ class GunicornServer(Server):
         except psutil.NoSuchProcess:
             return []
         return [child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+
+class AsgiServer(Server):
+    """The application behind its bridge in uvicorn: a thread for each request, and no gevent."""
+
+    def _launch(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+            self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            place = ["--fd", str(listener.fileno()), "--app-dir", str(ROOT / "tests")]
+            command = ["-m", "uvicorn", *place, "--factory", "bridged:make"]
+            self._spawn(command, pass_fds=[listener.fileno()])
 
 
 class AppServer(Server):

@@ -6,14 +6,14 @@ The document at /openapi.json is made from these types.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired, cast
 
 from pydantic import Field
 
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
-from simpleml.copying.index import PASSAGE, Originality
+from simpleml.copying.index import PASSAGE, Copied, Originality, Passage
 from simpleml.models.vocabulary import SeedChange
 
 FinishReason = Literal["stop", "length"]
@@ -52,7 +52,11 @@ class PassageAnswer(TypedDict):
     ]
     length: Annotated[int, Field(ge=PASSAGE)]
     corpus_start: Annotated[
-        int, Field(ge=0, description="Where it stands in the training text, the first place.")
+        int, Field(ge=0, description="Where it stands in what was read, the first place.")
+    ]
+
+    model: NotRequired[
+        Annotated[str, Field(description="Of a blend: the member whose training text it is.")]
     ]
 
 
@@ -62,8 +66,8 @@ class LongestPassageAnswer(PassageAnswer):
     text: str
 
 
-class OriginalityAnswer(TypedDict):
-    """How much of a text stands verbatim in the text that the model was trained on."""
+class OverlapAnswer(TypedDict):
+    """How much of a text stands verbatim in another."""
 
     characters: Annotated[int, Field(ge=0, description="Of the text that was examined.")]
     copied: Annotated[int, Field(ge=0, description="Characters that lie in passages.")]
@@ -74,6 +78,23 @@ class OriginalityAnswer(TypedDict):
     ]
 
 
+class BaseOverlapAnswer(OverlapAnswer):
+    """The same for what the model has read that this one began from, counted apart."""
+
+    name: Annotated[str, Field(description="Of that model.")]
+
+
+class OriginalityAnswer(OverlapAnswer):
+    """How much of a text stands verbatim in the text that the model was trained on."""
+
+    base: NotRequired[
+        Annotated[
+            BaseOverlapAnswer | None,
+            Field(description="Where it began from another model; null without what that read."),
+        ]
+    ]
+
+
 class ErrorDetails(TypedDict):
     """What went wrong, in OpenAI's shape."""
 
@@ -81,6 +102,12 @@ class ErrorDetails(TypedDict):
     type: str
     param: str | None
     code: str | None
+    reason: NotRequired[
+        Annotated[str, Field(description="Which of the errors with this code, where it is told.")]
+    ]
+    params: NotRequired[
+        Annotated[dict[str, str | float], Field(description="What the message names.")]
+    ]
 
 
 class ErrorAnswer(TypedDict):
@@ -89,36 +116,50 @@ class ErrorAnswer(TypedDict):
     error: ErrorDetails
 
 
-def originality_answer(found: Originality, text: str) -> OriginalityAnswer:
+def originality_answer(found: Copied, text: str) -> OriginalityAnswer:
     """What of a text is copied, as JSON.
 
     Positions count Unicode characters (code points) from the beginning of the text that was
     generated: 0 is the first character after the seed.
 
     Args:
+        found: its passages that the corpus has.
         text: that was examined.
     """
+    answer = cast(OriginalityAnswer, _overlap(found.own, text))
+    if found.base is not None:
+        of_base = found.of_base
+        answer["base"] = (
+            None if of_base is None else {"name": found.base, **_overlap(of_base, text)}
+        )
+    return answer
+
+
+def _overlap(found: Originality, text: str) -> OverlapAnswer:
     longest: LongestPassageAnswer | None = None
     if (one := found.longest) is not None:
-        longest = {
-            "start": one.start,
-            "length": one.length,
-            "corpus_start": one.corpus_start,
-            "text": text[one.start : one.start + one.length],
-        }
+        longest = {**_passage(one), "text": text[one.start : one.start + one.length]}
     return {
         "characters": found.characters,
         "copied": found.copied,
         "copied_share": round(found.copied_share, 4),
         "longest": longest,
-        "passages": [
-            {"start": each.start, "length": each.length, "corpus_start": each.corpus_start}
-            for each in found.passages
-        ],
+        "passages": [_passage(each) for each in found.passages],
     }
 
 
-def originality_header(found: Originality) -> str:
-    """X-Originality: the share that is copied and the length of the longest passage."""
-    longest = found.longest.length if found.longest else 0
-    return json.dumps({"copied_share": round(found.copied_share, 4), "longest": longest})
+def _passage(one: Passage) -> PassageAnswer:
+    passage: PassageAnswer = {
+        "start": one.start,
+        "length": one.length,
+        "corpus_start": one.corpus_start,
+    }
+    if one.model:
+        passage["model"] = one.model
+    return passage
+
+
+def originality_header(found: Copied) -> str:
+    """X-Originality, of the model's own text: the copied share, the longest passage's length."""
+    longest = found.own.longest.length if found.own.longest else 0
+    return json.dumps({"copied_share": round(found.own.copied_share, 4), "longest": longest})

@@ -2,7 +2,8 @@
 
     flask application = Service (settings, loader, engine) + blueprints + error handlers
 
-Making an application reads the settings and nothing else: no model, no thread.
+Making an application reads the settings, and the keys of a class, and nothing else: no model, no
+thread.
 """
 
 from __future__ import annotations
@@ -15,17 +16,26 @@ from typing import Any
 
 from flask import Flask, Response, g, request, send_from_directory
 
+from simpleml.errors import InvalidValueError
 from simpleml.settings import Settings
 from simpleml.web import metrics, probes
+from simpleml.web.classroom import routes as classroom
+from simpleml.web.classroom.classroom import Classroom
 from simpleml.web.errors import register_error_handlers
+from simpleml.web.export import incoming
+from simpleml.web.export import routes as export
 from simpleml.web.keys import guard
 from simpleml.web.metrics import Metrics
 from simpleml.web.openai import routes as openai
 from simpleml.web.openapi.operation import JSON, STRING, Operation
 from simpleml.web.original import routes as original
-from simpleml.web.pages import docs, home, playground, training
+from simpleml.web.pages import classroom as class_page
+from simpleml.web.pages import docs, home, learn, playground, presentation, shell, training
+from simpleml.web.pages import score as score_page
 from simpleml.web.request_log import RequestRecord, configure_logging
+from simpleml.web.score import routes as score
 from simpleml.web.service import Service
+from simpleml.web.texts import routes as texts
 from simpleml.web.train import routes as train
 
 _CONVERTER = re.compile(r"<[a-z]+:")
@@ -35,10 +45,33 @@ _FILE_TYPES = {
     ".css": "text/css",
     ".json": "application/json; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
 }
-_FILE_ANSWER = dict.fromkeys(("text/javascript", "text/css", JSON, "image/svg+xml"), STRING)
+_FILE_ANSWER = dict.fromkeys(
+    ("text/javascript", "text/css", JSON, "image/svg+xml", "image/png"), STRING
+)
 
-MODULES = (original, openai, train, probes, metrics, docs, home, playground, training)
+MODULES = (
+    original,
+    openai,
+    export,
+    incoming,
+    score,
+    texts,
+    train,
+    probes,
+    metrics,
+    docs,
+    home,
+    playground,
+    training,
+    score_page,
+    presentation,
+    learn,
+    shell,
+    class_page,
+    classroom,
+)
 OPERATIONS = (
     *(operation for module in MODULES for operation in module.blueprint.operations),
     *(
@@ -47,9 +80,14 @@ OPERATIONS = (
             "/static/<path:filename>", tag=tag, key="none",
         )
         for folder, tag, summary in (
-            ("common", "playground", "A file of both pages."),
+            ("common", "playground", "A file of all pages."),
             ("training", "train", "A file of that page."),
+            ("score", "score", "A file of that page."),
+            ("presentation", "playground", "A file of the page for a room."),
+            ("learn", "playground", "A file of the page that explains the others."),
+            ("class", "class", "A file of the class's page."),
             ("playground", "playground", "A file of the page."),
+            ("shell", "playground", "A file of the installed page."),
         )
     ),
 )  # fmt: skip
@@ -77,6 +115,8 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
     """
     settings = settings or Settings.read(**given)
     configure_logging()
+    opened = Classroom.of(settings)
+    settings = opened.settings if opened else settings
     app = _Application("simpleml.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -99,8 +139,12 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         g.record = RequestRecord(request.method, request_id)
         if request.url_rule is not None:
             g.record.route = _CONVERTER.sub("<", request.url_rule.rule)
+        if not request.query_string.isascii():  # gunicorn 23 lets such bytes in
+            raise InvalidValueError("The query holds a byte that is not percent-encoded.")
 
     guard(app, settings, OPERATIONS)
+    if opened:
+        opened.register(app)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -108,7 +152,7 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
         record.status = response.status_code
         response.headers["X-Request-Id"] = record.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if request.blueprint != train.BLUEPRINT:
+        if request.blueprint not in (train.BLUEPRINT, incoming.BLUEPRINT, texts.BLUEPRINT):
             allow_origin(response, settings.cors_origins)
 
         def over() -> None:
@@ -133,7 +177,8 @@ def allow_origin(response: Response, origins: tuple[str, ...]) -> None:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = (
-        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Finish-Reason, X-Originality, Retry-After"
+        "X-Request-Id, X-Seed-Changes, X-Random-State, X-Fingerprint, X-Finish-Reason, "
+        "X-Originality, X-Ignored, Retry-After"
     )
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, HEAD, OPTIONS"

@@ -18,20 +18,24 @@ from simpleml.errors import (
     SimpleMLError,
     StoppingError,
 )
+from simpleml.web.answers import ErrorDetails
 from simpleml.web.negotiation import wants_json
 from simpleml.web.request_log import current_record
 
 _log = logging.getLogger("simpleml")
 
 
-def describe(error: SimpleMLError) -> dict[str, str | None]:
+def describe(error: SimpleMLError) -> ErrorDetails:
     """The fields of an error's JSON body."""
-    return {
+    described: ErrorDetails = {
         "message": error.message,
         "type": error.type,
         "param": error.param,
         "code": error.code,
     }
+    if error.reason:
+        described |= {"reason": error.reason, "params": error.params}
+    return described
 
 
 def unexpected_error() -> SimpleMLError:
@@ -68,7 +72,11 @@ def register_error_handlers(app: Flask) -> None:
         if isinstance(error, RequestEntityTooLarge):
             limit = request.max_content_length
             return error_response(
-                PayloadTooLargeError(f"The body is larger than the {limit} bytes accepted.")
+                PayloadTooLargeError(
+                    f"The body is larger than the {limit} bytes accepted.",
+                    reason="body_too_large",
+                    params={"limit": limit or 0},
+                )
             )
         plain = _PlainHTTPError(error)
         response = error_response(plain)

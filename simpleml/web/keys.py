@@ -1,10 +1,10 @@
 """API keys: who may call the server when SIMPLEML_API_KEYS names some.
 
 A key comes as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Each operation says which key it
-asks for (Operation.key): all ask but the probes, and the bare pages of playground and training,
-which hold nothing and ask the visitor for the key that their requests need. A CORS preflight, which
-browsers send without credentials, passes. Training, where it is on, has keys of its own
-(simpleml.web.train.access).
+asks for (Operation.key): all ask but the probes, the documentation, and the bare pages of
+playground and training, which hold nothing and ask the visitor for the key that their requests
+need. A CORS preflight, which browsers send without credentials, passes. Training, where it is on,
+has keys of its own (simpleml.web.train.access).
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def given_keys(authorization: str, x_api_key: str) -> list[bytes]:
     """The keys that a request's two headers carry.
 
     Args:
-        authorization, x_api_key: as WSGI gives headers, a character for each byte.
+        authorization: as WSGI gives headers, a character for each byte.
+        x_api_key: the same.
     """
     found = []
     scheme, _, credentials = authorization.strip().partition(" ")

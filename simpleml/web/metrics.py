@@ -8,12 +8,13 @@ A label never holds a seed, a path or a name that is not a model's.
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gevent
 import prometheus_client
 from flask import Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -109,6 +110,7 @@ class Metrics:
         )
         for reason in _REJECTIONS:
             self.rejected.labels(reason)
+        self._refreshing = threading.Lock()
         self._seen_models: set[str] = set()
         self._watching = False
 
@@ -140,18 +142,22 @@ class Metrics:
         """
         if self.several and not self._watching:
             self._watching = True
-            gevent.spawn(self._watch)
+            threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         try:
             while not self._service.engine.drained:
                 self._refresh()
-                gevent.sleep(_REFRESH_SECONDS)
+                time.sleep(_REFRESH_SECONDS)
         finally:
             self._watching = False
             self._refresh()
 
     def _refresh(self, names: Sequence[str] = ()) -> None:
+        with self._refreshing:
+            self._refresh_alone(names)
+
+    def _refresh_alone(self, names: Sequence[str]) -> None:
         self.running.set(self._service.engine.running)
         self.waiting.set(self._service.engine.waiting)
         loaded = set(self._service.loader.loaded())

@@ -12,12 +12,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask import current_app, g
 
-from simpleml.errors import ModelNotFoundError, SimpleMLError
+from simpleml.errors import ModelBrokenError
+from simpleml.generation.mix import is_mix
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.web.classroom.access import check_visible
 from simpleml.web.run import Run
 from simpleml.web.service import Service
 
@@ -34,7 +37,11 @@ class RequestRecord:
     route: str = ""
     """The route's pattern, empty where none matched."""
     model: str = ""
-    """Name of the model, of those that exist; empty for any other name."""
+    """Name of the model, of those that exist, or of a blend's joined by +; else empty."""
+    visitor: str = ""
+    """Whose request it is, in a class; empty for nobody in particular."""
+    teacher: bool = False
+    """It came with the teacher's key."""
     run: Run | None = None
     """What it has in the engine."""
     error_code: str = ""
@@ -49,6 +56,7 @@ class RequestRecord:
 
     @property
     def queue_seconds(self) -> float:
+        """That it waited for the engine; 0 where it never did."""
         return self.run.generation.queue_seconds if self.run else 0.0
 
     @property
@@ -79,21 +87,22 @@ def current_record() -> RequestRecord:
     return record
 
 
-def load_model(name: str) -> SequenceGenerator:
+def load_model(name: str | Mapping[str, float]) -> SequenceGenerator:
     """Load the model that the current request is about, and note its name if it exists.
 
     Raises:
-        ModelNotFoundError, ModelBrokenError: as ModelLoader.load.
+        ModelNotFoundError, ModelBrokenError, InvalidValueError: as ModelLoader.load.
     """
     service: Service = current_app.extensions["simpleml"]
     try:
         generator = service.load(name)
-    except ModelNotFoundError:
+    except ModelBrokenError:
+        if isinstance(name, str) and not is_mix(name):
+            current_record().model = name
         raise
-    except SimpleMLError:
-        current_record().model = name
-        raise
-    current_record().model = name
+    check_visible(*(one.name for one in generator.members))
+    # A blend's without its weights, of which there is no end.
+    current_record().model = "+".join(one.name for one in generator.members)
     return generator
 
 

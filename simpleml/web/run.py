@@ -1,7 +1,6 @@
-"""A request in the engine, as the greenlet that waits for it sees it.
+"""A request in the engine, as the greenlet or thread that waits for it sees it.
 
-A queue or event of gevent's that is set from a native thread does not wake an idle hub; an async
-watcher of the hub's loop does. What waits must run in the greenlet (and thread) that made the run.
+What waits must run in the greenlet (and thread) that made the run.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import gevent
-from gevent.event import Event
-
 from simpleml.generation.request import Generation
 from simpleml.generation.text_stream import TextStream
+from simpleml.web.threads import Wakeup
 
 _log = logging.getLogger("simpleml")
 
@@ -24,29 +21,6 @@ PING_SECONDS = 15.0
 """A stream that has nothing to say for so long sends a comment, so that nobody closes it."""
 _GRACE_SECONDS = 30.0
 """Beyond its deadline the engine always ends a request; waiting longer than this is a defect."""
-
-
-class Wakeup:
-    """Set by any thread, waited for by the greenlet that made it, until it is closed."""
-
-    def __init__(self) -> None:
-        self._event = Event()
-        self._watcher = gevent.get_hub().loop.async_()
-        self._watcher.start(self._event.set)
-
-    def close(self) -> None:
-        """Take it out of the event loop; harmless when it is out already."""
-        self._watcher.stop()
-
-    def send(self) -> None:
-        """Wake the greenlet; from any thread, at any time."""
-        self._watcher.send()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until something was sent since the last wait; False when the time ran out."""
-        sent = self._event.wait(seconds)
-        self._event.clear()
-        return bool(sent)
 
 
 @dataclass
@@ -67,11 +41,24 @@ class Run:
 
     @property
     def streams(self) -> tuple[TextStream, ...]:
+        """Its texts."""
         return self.generation.streams
 
     @property
     def model(self) -> str:
+        """The model's name."""
         return self.generation.generator.name
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """With which its texts can be had again, beside the request."""
+        return {"X-Random-State": str(self.random_state), "X-Fingerprint": self.fingerprint}
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what made its texts."""
+        generation = self.generation
+        return generation.generator.fingerprint(generation.streams[0].options.stateful)
 
     def finish_reason(self, index: int) -> Literal["stop", "length"]:
         """Why that text ended, when it has: at a stop string, or at its length or deadline."""
@@ -84,12 +71,32 @@ class Run:
             DeadlineError, GenerationFailedError: how it ended.
         """
         try:
-            while not self.generation.done:
-                self._wait_for_news(PING_SECONDS)
-            self._raise()
+            for _ in self.waiting(PING_SECONDS):
+                pass
             return [stream.take() for stream in self.streams]
         finally:
             self.close()
+
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Yield after each `seconds` of waiting for the end, and as it comes.
+
+        Raises:
+            DeadlineError, GenerationFailedError: how it ended.
+        """
+        while not self.generation.done:
+            self._wait_for_news(seconds)
+            yield
+        self._raise()
+
+    def queued(self, seconds: float) -> Iterator[None]:
+        """Yield each time it has waited so long and still has no place."""
+        while self.generation.started_at is None and not self.generation.done:
+            before = time.monotonic()
+            self.generation.listen()
+            self._wait_for_news(seconds)
+            started = self.generation.started_at is not None or self.generation.done
+            if not started and time.monotonic() - before >= seconds:
+                yield None
 
     def wait_for_first(self) -> None:
         """Wait until the first symbol is drawn or the request is over.

@@ -35,6 +35,7 @@ def event_stream(
     *,
     run: Run | None = None,
     error_name: str = "",
+    at_once: bool = False,
 ) -> Response:
     """A response of server-sent events, whose last one is an error if anything fails.
 
@@ -43,11 +44,12 @@ def event_stream(
         headers: besides those that every stream has.
         run: what the frames tell of; its rows are freed when the response is over.
         error_name: name of the event that tells of an error.
+        at_once: there may be frames before the run's first symbol.
 
     Raises:
         Exception: whatever the first frame raises; nothing was sent by then.
     """
-    first = _first(frames, run)
+    first = _first(frames, run, at_once)
     route = request.endpoint
 
     def guarded() -> Iterator[str]:
@@ -71,14 +73,14 @@ def text_stream(chunks: Iterator[str], headers: Mapping[str, str], *, run: Run) 
     return _response(chain([first], chunks), "text", headers, run)
 
 
-def _first(items: Iterator[str | None], run: Run | None) -> str | None:
-    if run is None:
-        return next(items, None)
+def _first(items: Iterator[str | None], run: Run | None, at_once: bool = False) -> str | None:
     try:
-        run.wait_for_first()
+        if run is not None and not at_once:
+            run.wait_for_first()
         return next(items, None)
     except BaseException:
-        run.close()
+        if run is not None:
+            run.close()
         raise
 
 

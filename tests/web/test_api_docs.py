@@ -14,7 +14,7 @@ import pytest
 from models import write_model
 from servers import ROOT, GunicornServer
 
-from simpleml.settings import Settings
+from simpleml.settings import table
 from simpleml.web.openapi.document import ERRORS
 
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -29,11 +29,13 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def sherlock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornServer]:
-    """A server with a model of that name and one of the page's keys."""
+    """A server with a model of that name, another one, and one of the page's keys."""
     folder = tmp_path_factory.mktemp("ML")
     write_model(folder, "sherlock", alphabet=string.ascii_letters + " ,.\n")
+    write_model(folder, "shakespeare", alphabet=string.ascii_letters + " ,.\n", seed=1)
     (folder / "sherlock.txt").write_text("To Sherlock Holmes she is always the woman.\n")
-    with GunicornServer(folder, env={"SIMPLEML_API_KEYS": "first-secret,none"}) as running:
+    keys = {"SIMPLEML_API_KEYS": "first-secret,none", "SIMPLEML_TRAINING_KEYS": "first-secret"}
+    with GunicornServer(folder, env={**keys, "SIMPLEML_TRAINING": "1"}) as running:
         yield running
 
 
@@ -60,7 +62,7 @@ def test_python_works(sherlock: GunicornServer) -> None:
 def test_errors_and_settings_are_the_server_s() -> None:
     statuses = {int(one) for one in re.findall(r"^\| (\d{3}) \|", PAGE, re.M)}
     assert statuses == set(ERRORS)
-    known = {f"SIMPLEML_{name.upper()}" for name in Settings.__dataclass_fields__}
+    known = {variable for variable, _, _ in table()}
     assert set(re.findall(r"SIMPLEML_[A-Z_]+", PAGE)) <= known
 
 

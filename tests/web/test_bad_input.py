@@ -411,6 +411,12 @@ def test_odd_requests_are_never_an_error_of_the_servers(
     assert "Traceback" not in body
 
 
+def test_a_raw_byte_in_the_query_is_told_whatever_server_lets_it_in(tmp_path: Path) -> None:
+    client = create_app(models_dir=tmp_path).test_client()
+    answer = client.get("/tales/g/le/5", environ_overrides={"QUERY_STRING": "stream=\xff"})
+    assert answer.status_code == 400 and "not percent-encoded" in answer.text
+
+
 def test_percent_signs_that_are_no_escapes_are_part_of_the_seed(tmp_path: Path) -> None:
     write_model(tmp_path, "x", alphabet=ALPHABET + "%", layers=1, units=8)
     client = create_app(models_dir=tmp_path).test_client()

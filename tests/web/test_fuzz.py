@@ -76,14 +76,19 @@ def test_every_answer_is_a_described_one(
     )
     @given(
         case=described.as_strategy(generation_mode=mode),
-        model=st.sampled_from(["tales", "flow", "tales", "flow", None]),
+        model=st.sampled_from(["tales", "flow", "tales", "flow", "flow:0.3+tales:0.7", None]),
+        mix=st.sampled_from(["tales,flow", "flow:0.3,tales:0.7", None]),
         forgiving=st.sampled_from([True, True, False]),
         accept=st.sampled_from(
             [None, "application/json", "text/plain", "text/event-stream", "text/html, */*;q=0.1"]
         ),
     )
     def ask(
-        case: schemathesis.Case, model: str | None, forgiving: bool, accept: str | None
+        case: schemathesis.Case,
+        model: str | None,
+        mix: str | None,
+        forgiving: bool,
+        accept: str | None,
     ) -> None:
         # A made-up name is hardly ever a model's.
         if model is not None and "model" in (case.path_parameters or {}):
@@ -95,6 +100,8 @@ def test_every_answer_is_a_described_one(
             options = case.body if operation.body is not None else case.query
             if isinstance(options, dict):  # a text to train on has no options
                 options["on_unknown"] = "skip"
+                if mix and "mix" in options:  # nor do made-up names of members
+                    options["mix"] = mix
         answer = case.call(
             base_url=fuzzed.base_url,
             session=session,

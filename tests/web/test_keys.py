@@ -15,7 +15,8 @@ from servers import GunicornServer
 from simpleml.web.keys import Keys, given_keys
 
 PROBES = ("/livez", "/readyz", "/healthz", "/health")
-FOR_ALL = (*PROBES, "/favicon.ico", "/robots.txt")
+PAGES_OF_ALL = ("/manifest.webmanifest", "/worker.js", "/offline", "/docs", "/docs/style.css")
+FOR_ALL = (*PROBES, *PAGES_OF_ALL, "/favicon.ico", "/robots.txt", "/openapi.json")
 KEYS = ("first-key", "zweiter Schlüssel")
 
 
@@ -76,7 +77,9 @@ def test_without_a_right_key_every_answer_is_401(
     assert (error["type"], error["code"]) == ("authentication_error", "invalid_api_key")
 
 
-def test_every_route_asks_but_the_probes_and_the_bare_page(http: httpx.Client, app: Flask) -> None:
+def test_every_route_asks_but_probes_documentation_and_the_bare_page(
+    http: httpx.Client, app: Flask
+) -> None:
     page_file = "/static/playground/icon.svg"
     paths = {
         rule.rule.replace("<model>", "tales").replace("<rest:rest>", "a/5")

@@ -98,9 +98,27 @@ def test_defaults_are_openai_s(complete: Post) -> None:
     assert answer.json()["usage"]["prompt_tokens"] == 0
 
 
-def test_fingerprint_is_the_weights_hash(complete: Post, http: httpx.Client) -> None:
+def test_fingerprint_says_what_makes_the_text(complete: Post, http: httpx.Client) -> None:
+    """Weights, precision, mode and arithmetic, in every form; the random state beside it."""
     card = http.get("/tales").json()
-    assert complete(prompt="a").json()["system_fingerprint"] == card["weights_sha256"]
+    answer = complete(prompt="a", seed=9)
+    fingerprint = answer.json()["system_fingerprint"]
+    parts = dict(one.split("=") for one in fingerprint.split("; "))
+    assert parts.pop("arithmetic").startswith("1-")
+    assert parts == {
+        "weights": card["weights_sha256"],
+        "precision": card["precision"],
+        "mode": f"window-{card['seq_maxlen']}",
+    }
+    plain = http.get("/tales/g/a/9", params={"random_state": 9})
+    streamed = http.get("/tales/g/a/9", params={"random_state": 9, "stream": 1})
+    for one in (answer, plain, streamed, complete(prompt="a", seed=9, stream=True)):
+        assert one.headers["X-Fingerprint"] == fingerprint
+        assert one.headers["X-Random-State"] == "9"
+    json = http.get("/tales/g/a/9", headers={"Accept": "application/json"})
+    assert json.json()["fingerprint"] == json.headers["X-Fingerprint"] == fingerprint
+    carried = http.get("/tales/g/a/9", params={"stateful": 1}).headers["X-Fingerprint"]
+    assert carried == fingerprint.replace(parts["mode"], "stateful")
 
 
 def test_seed_gives_the_text_of_the_original_route(complete: Post, http: httpx.Client) -> None:
@@ -224,8 +242,88 @@ def test_logprobs_with_echo_and_stop_cover_the_text(complete: Post) -> None:
     ).json()["choices"][0]
     told = choice["logprobs"]
     assert "".join(told["tokens"]) == choice["text"]
-    assert told["token_logprobs"][:3] == [None] * 3
-    assert None not in told["token_logprobs"][3:]
+    assert told["token_logprobs"][0] is None
+    assert None not in told["token_logprobs"][1:]
+
+
+@pytest.mark.parametrize("model", ["tales", "flow"])
+def test_a_prompt_is_scored_as_if_it_had_been_written(complete: Post, model: str) -> None:
+    """Its log probabilities are those of the same symbols where the model wrote them."""
+    wrote = complete(model=model, prompt="l", seed=3, max_tokens=40, logprobs=3).json()["choices"][
+        0
+    ]
+    prompt = "l" + wrote["text"]
+    answer = complete(model=model, prompt=prompt, echo=True, max_tokens=0, logprobs=3).json()
+    choice = answer["choices"][0]
+    assert (choice["text"], choice["finish_reason"]) == (prompt, "length")
+    assert answer["usage"] == {"prompt_tokens": 41, "completion_tokens": 0, "total_tokens": 41}
+    told, written = choice["logprobs"], wrote["logprobs"]
+    assert told["tokens"] == list(prompt)
+    assert told["token_logprobs"] == [None, *written["token_logprobs"]]
+    assert told["top_logprobs"] == [None, *written["top_logprobs"]]
+    assert told["text_offset"] == list(range(41))
+
+
+def test_what_follows_a_scored_prompt_is_what_follows_it_anyway(complete: Post) -> None:
+    for model in ("tales", "flow"):
+        plain = complete(model=model, prompt="le sultan", seed=4, max_tokens=30, logprobs=1)
+        scored = complete(
+            model=model, prompt="le sultan", seed=4, max_tokens=30, logprobs=1, echo=True
+        ).json()["choices"][0]
+        choice = plain.json()["choices"][0]
+        assert scored["text"] == "le sultan" + choice["text"]
+        assert scored["logprobs"]["top_logprobs"][9:] == choice["logprobs"]["top_logprobs"]
+
+
+def test_of_a_prompt_what_the_model_reads_is_scored(complete: Post) -> None:
+    """É is read as é, œ as o and e, and ☃ is not read at all."""
+    told = complete(
+        prompt="lÉœ☃a", on_unknown="nearest", echo=True, max_tokens=0, logprobs=1
+    ).json()["choices"][0]["logprobs"]
+    read = complete(prompt="léoea", echo=True, max_tokens=0, logprobs=1).json()
+    first, e_acute, o, e, a = read["choices"][0]["logprobs"]["token_logprobs"]
+    assert told["tokens"] == ["l", "É", "œ", "☃", "a"]
+    assert told["token_logprobs"] == [first, e_acute, pytest.approx(o + e), None, a]
+    assert told["text_offset"] == [0, 1, 2, 3, 4]
+
+
+def test_a_scored_prompt_of_words_and_one_of_token_ids(http: httpx.Client) -> None:
+    ask = {"model": "words", "echo": True, "max_tokens": 0, "logprobs": 2}
+    index = Vocabulary.of(WORDS).index
+    ids = [index[one] for one in ("the", " sultan", " said")]
+    answers = [
+        http.post("/v1/completions", json={**ask, "prompt": prompt}).json()
+        for prompt in ("the sultan said", ids)
+    ]
+    told, of_ids = (one["choices"][0]["logprobs"] for one in answers)
+    assert told["tokens"] == ["the", " sultan", " said"]
+    assert [one is None for one in told["token_logprobs"]] == [True, False, False]
+    assert of_ids == told
+
+
+def test_streamed_prompts_are_scored_each_before_its_text(complete: Post) -> None:
+    options = {
+        "prompt": ["le sultan et le vizir", "l", ""], "echo": True, "logprobs": 1, "seed": 2,
+        "max_tokens": 5,
+    }  # fmt: skip
+    whole = complete(**options).json()["choices"]
+    parts = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
+    told: list[dict[str, list[Any]]] = [{part: [] for part in parts} for _ in whole]
+    for frame in frames(complete(**options, stream=True))[:-1]:
+        (choice,) = frame["choices"]
+        for part in parts:
+            told[choice["index"]][part] += choice["logprobs"][part]
+    assert told == [one["logprobs"] for one in whole]
+
+
+def test_scored_prompts_have_a_limit_together(http: httpx.Client) -> None:
+    answer = http.post(
+        "/v1/completions",
+        json={"model": "tales", "prompt": "le" * 1000, "n": 60, "echo": True, "logprobs": 1},
+    )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (413, "prompt")
+    assert "120000" in error["message"]
 
 
 def test_a_word_is_a_token_of_a_word_model(http: httpx.Client) -> None:
@@ -545,10 +643,13 @@ def test_unknown_model_cannot_be_retrieved(http: httpx.Client, name: str) -> Non
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/v1/chat", "/v1/engines/a/b/c"])
 def test_unknown_route_is_404_in_json(http: httpx.Client, path: str) -> None:
+    fields = {"message", "type", "param", "code"}
+    if path.strip("/") == "v1":  # no model of that name
+        fields |= {"reason", "params"}
     for method in ("GET", "POST"):
         answer = http.request(method, path, headers={"Accept": "text/html"}, json={})
         assert answer.status_code == 404
-        assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+        assert set(answer.json()["error"]) == fields
 
 
 @pytest.mark.parametrize(

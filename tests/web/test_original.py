@@ -269,6 +269,50 @@ def test_the_path_goes_before_the_query(server: GunicornServer) -> None:
     assert len(ask(server, "/tales/g/le/5?size=3&seed=x").text) == 7
 
 
+@pytest.mark.parametrize(
+    ("query", "same_as"),
+    [
+        ("temperature=0.9", "temp=0.9"),
+        ("max_tokens=7", "size=7"),
+        ("length=7", "size=7"),
+        ("seed=le%20&size=9&temperature=1", "seed=le%20&size=9&temp=1"),
+    ],
+)
+def test_options_of_other_programs_are_understood_in_every_form(
+    server: GunicornServer, query: str, same_as: str
+) -> None:
+    one, other = (ask(server, f"/tales?{each}&random_state=3") for each in (query, same_as))
+    assert one.status == 200 and one.text == other.text
+    assert one.headers["X-Ignored"] is None
+    pairs = [part.split("=") for part in query.replace("%20", " ").split("&")]
+    posted = ask(server, "/tales", "POST", {**dict(pairs), "random_state": 3})
+    assert posted.text == other.text
+
+
+def test_an_address_with_a_query_writes_as_the_path_does(server: GunicornServer) -> None:
+    asked = ask(server, "/tales?seed=le%20sultan&size=20&temp=0.3&random_state=5")
+    assert asked.text == ask(server, "/tales/g/le%20sultan/20/0.3?random_state=5").text
+    assert ask(server, "/tales?seed=le%20&size=0").status == 400
+    assert ask(server, "/tales?seed=le%20", "HEAD").body == b""
+    assert "alphabet" in ask(server, "/tales?sead=le").json
+    assert ask(server, "/tales?sead=le").headers["X-Ignored"] == '["sead"]'
+
+
+def test_options_that_mean_nothing_are_named(server: GunicornServer) -> None:
+    plain = ask(server, "/tales/g/le/5/0.4?temprature=1&temperature=2&random_state=1")
+    assert json.loads(plain.headers["X-Ignored"]) == ["temprature", "temperature"]
+    assert plain.text == ask(server, "/tales/g/le/5/0.4?random_state=1").text
+    body = {"seed": "le", "size": 5, "length": 9, "é\n": 1}
+    told = ask(server, "/tales", "POST", body, Accept="application/json")
+    assert told.json["ignored"] == ["length", "é\n"]
+    assert len(told.json["generated"]) == 5
+    assert "ignored" not in ask(server, "/tales/g/le/5", Accept="application/json").json
+    many = {f"{number:03}{'x' * 500}": 1 for number in range(99)}
+    assert len(ask(server, "/tales", "POST", many).headers["X-Ignored"]) < 2000
+    events = ask(server, "/tales/g/le/5?sise=3", Accept="text/event-stream")
+    assert json.loads(events.text.split("event: done\ndata: ")[1])["ignored"] == ["sise"]
+
+
 def test_unknown_options_are_passed_over(server: GunicornServer) -> None:
     """A page that breaks its cache by a query keeps working."""
     assert ask(server, "/tales/g/le/5?_=12345").status == 200
@@ -284,6 +328,7 @@ def test_json_tells_everything(either: Server, tales: SequenceGenerator) -> None
     text = tales.generate(40, 0.5, "le sultan dit que", random_state=5)
     elapsed = answer.json.pop("elapsed_ms")
     assert elapsed > 0
+    assert answer.json.pop("fingerprint") == tales.fingerprint()
     assert answer.json == {
         "model": "tales",
         "seed": "le sultan dit que",
@@ -565,6 +610,7 @@ def test_readyz_gives_reasons_where_there_is_nothing_to_serve(tmp_path: Path) ->
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_readyz_refuses_while_the_server_stops(models_dir: Path) -> None:
     app = simpleml.create_app(models_dir=models_dir)
     app.extensions["simpleml"].engine.stop()
@@ -627,6 +673,7 @@ def test_many_clients_get_each_their_text(server: GunicornServer, tales: Sequenc
     assert found == {n: tales.generate(40, 0.5, "le", random_state=n) for n in range(40)}
 
 
+@pytest.mark.slow
 def test_an_idle_server_wakes_for_the_first_request(models_dir: Path) -> None:
     """Nothing else ticks in the worker: a lost wake-up would wait for its own timeout."""
     with GunicornServer(models_dir) as idle:
@@ -648,6 +695,7 @@ def test_tensorflow_is_never_imported_while_serving(either: Server) -> None:
         assert "keras" not in mapped
 
 
+@pytest.mark.slow
 def test_a_replaced_model_is_served_by_a_running_server(tmp_path: Path) -> None:
     write_model(tmp_path, "x", layers=1, units=16, seed=1)
     with GunicornServer(tmp_path) as running:

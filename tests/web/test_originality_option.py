@@ -42,6 +42,13 @@ def copying(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "edited.txt").write_bytes(data[:-4])
     write_model(folder, "words", level="word", alphabet=WORDS, unknown_symbol="<unk>")
     (folder / "words.txt").write_text(" the sultan said to his vizier." * 3)
+    for name, file in (("tuned", "copies.txt"), ("alone", "gone.txt")):
+        begun = {"name": "novels", "corpus": {"file": file}}
+        write_model(
+            folder, name, alphabet=sorted(set(TEXT)), weights=pair_weights(TEXT), stateful=True,
+            training={"begun_from": begun},
+        )  # fmt: skip
+        (folder / f"{name}.txt").write_text("nothing of what was read before")
     return folder
 
 
@@ -99,6 +106,24 @@ def test_positions_count_characters_and_not_utf_16_units(client: FlaskClient) ->
     assert answer["originality"]["longest"]["length"] == 100
     assert answer["originality"]["longest"]["corpus_start"] == 1
     assert answer["originality"]["copied_share"] == 1
+
+
+def test_what_the_base_has_read_is_counted_apart(client: FlaskClient) -> None:
+    body = {"seed": "abc", "size": 60, "temp": 0, "originality": True}
+    said = client.post("/tuned", json=body, headers=AS_JSON).json["originality"]
+    assert (said["copied"], said["longest"], said["passages"]) == (0, None, [])
+    assert said["base"].pop("name") == "novels"
+    assert said["base"]["copied_share"] == 1
+    check(said["base"], TEXT[3:63])
+    assert client.post("/api/originality", json={"model": "tuned", "text": TEXT[3:63]}).json == {
+        **said, "base": {"name": "novels", **said["base"]}
+    }  # fmt: skip
+    header = client.get("/tuned/g/abc/60/0?originality=1").headers["X-Originality"]
+    assert json.loads(header) == {"copied_share": 0.0, "longest": 0}, "the model's own text"
+    alone = client.post("/alone", json=body, headers=AS_JSON).json["originality"]
+    assert alone["base"] is None, "it began from a model whose text is not there"
+    fresh = client.post("/copies", json=body, headers=AS_JSON).json["originality"]
+    assert "base" not in fresh, "it began from nothing"
 
 
 def test_plain_text_has_a_header(client: FlaskClient) -> None:
@@ -193,7 +218,7 @@ def test_a_max_copy_that_cannot_be_is_named(client: FlaskClient, value: object) 
 
 @pytest.mark.parametrize("option", [{"originality": True}, {"max_copy": 50}])
 @pytest.mark.parametrize(
-    ("model", "words"), [("without", "not beside the models"), ("edited", "it was edited")]
+    ("model", "words"), [("without", "not in the models folder"), ("edited", "it was edited")]
 )
 def test_without_the_text_it_is_said_before_anything_is_generated(
     client: FlaskClient, model: str, words: str, option: dict[str, Any]
@@ -220,7 +245,8 @@ def test_without_the_text_it_is_said_before_anything_is_generated(
 def test_the_page_is_told_which_models_have_their_text(client: FlaskClient) -> None:
     models = {one["name"]: one["originality"] for one in client.get("/api/models").json["models"]}
     # that a text was edited is known when it was read
-    assert models == {"copies": True, "edited": True, "without": False, "words": True}
+    tuned = {"tuned": True, "alone": True}
+    assert models == {"copies": True, "edited": True, "without": False, "words": True, **tuned}
     client.post("/edited", json={"originality": True})
     models = {one["name"]: one["originality"] for one in client.get("/api/models").json["models"]}
     assert not models["edited"]
@@ -288,9 +314,10 @@ def test_the_place_in_the_queue_is_ones_own(copying: Path) -> None:
 def test_the_options_the_answers_and_the_error_are_described(client: FlaskClient) -> None:
     described = document(OPERATIONS, asks_for_keys=False)
     prompt = {"prompt": "abc", "messages": [{"role": "user", "content": "abc"}]}
-    text = {"model": "copies", "text": TEXT[:50]}
+    text = {"model": "tuned", "text": TEXT[:50]}
     for path, address, body in (
         ("/{model}", "/copies", {"seed": "abc", "originality": True}),
+        ("/{model}", "/alone", {"seed": "abc", "originality": True}),
         ("/v1/completions", "/v1/completions", {**prompt, "model": "copies", "originality": True}),
         (
             "/v1/chat/completions", "/v1/chat/completions",

@@ -10,6 +10,7 @@ import pytest
 from simpleml.errors import InvalidValueError, QueueFullError, SimpleMLError, StoppingError
 from simpleml.generation.text_stream import GenerationOptions
 from simpleml.settings import Settings
+from simpleml.web import threads
 from simpleml.web.service import Service
 
 REFUSALS = 10_000
@@ -22,7 +23,9 @@ def watchers() -> int:
 
 
 @pytest.fixture
-def service(models_dir: Path) -> Service:
+def service(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    # as in gunicorn's worker, where gevent has replaced threading before anything was imported
+    monkeypatch.setattr(threads, "greenlets", lambda: True)
     return Service(Settings.read({}, models_dir=models_dir, max_rows=2, max_waiting=0))
 
 

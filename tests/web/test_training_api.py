@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import os
@@ -17,12 +16,13 @@ import psutil
 import pytest
 from flask.testing import FlaskClient
 from models import write_model
+from needs import needs_documents, needs_training
 from servers import GunicornServer
 from waiting import wait_until
 
 from simpleml import create_app
 from simpleml.errors import TrainingNotInstalledError
-from simpleml.jobs.process import NEEDED, require_training
+from simpleml.jobs.process import require_training
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.web.app import OPERATIONS
@@ -38,14 +38,6 @@ TINY = {"layers": 1, "units": 16}
 ENDLESS = {**TINY, "text": 30 * TEXT, "epochs": 1000, "patience": 1000, "sample_every": 0}
 SECONDS = 300.0  # that a training may take to come so far, on a busy machine
 KEY = {"Authorization": "Bearer train-key"}
-needs_training = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in NEEDED),
-    reason="TensorFlow and TFLearn are not installed",
-)
-needs_documents = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("lxml", "docx")),
-    reason="the libraries that read and write documents are not installed",
-)
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -199,7 +191,10 @@ def test_the_own_page_may(make_client: Any) -> None:
 def test_a_wrong_value_is_named(make_client: Any, body: dict[str, Any], param: str) -> None:
     answer = make_client().post("/v1/train", json=body)
     assert answer.status_code == 400, answer.text
-    assert answer.json["error"]["param"] == param
+    error = answer.json["error"]
+    assert error["param"] == param
+    reasons = {".a": "name_characters", "../a": "name_characters", "train": "name_reserved"}
+    assert error.get("reason") == reasons.get(body.get("name", ""))
 
 
 @pytest.mark.parametrize(
@@ -308,18 +303,18 @@ def test_several_files_are_joined_in_their_order(make_client: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "reason", "why"),
     [
-        (b"", "is empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "is a picture (PNG), not a text"),
-        (b"{\\rtf1 a}", "rich text file (.rtf)"),
-        (b"PK\x03\x04 and no more", "is damaged"),
+        (b"", "is empty", "file_empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is a picture (PNG), not a text", "file_picture"),
+        (b"{\\rtf1 a}", "rich text file (.rtf)", "file_rtf"),
+        (b"PK\x03\x04 and no more", "is damaged", "file_damaged"),
     ],
 )
 @needs_training
 @needs_documents
 def test_a_file_that_is_no_text_is_refused_by_its_name(
-    make_client: Any, content: bytes, reason: str
+    make_client: Any, content: bytes, reason: str, why: str
 ) -> None:
     good = (io.BytesIO(TEXT.encode()), "good.txt")
     for path in ("/v1/train", "/v1/train/check"):
@@ -331,6 +326,7 @@ def test_a_file_that_is_no_text_is_refused_by_its_name(
         error = answer.json["error"]
         assert error["param"] == "text" and error["message"].startswith("mine.docx ")
         assert reason in error["message"]
+        assert error["reason"] == why and error["params"] == {"file": "mine.docx"}
         good = (io.BytesIO(TEXT.encode()), "good.txt")
 
 
@@ -425,7 +421,7 @@ def test_what_cannot_be_written_down_is_told(make_client: Any, tmp_path: Path) -
     (tmp_path / ".training" / ".changes").mkdir()  # where the lock should be
     answer = client.delete("/v1/train/a")
     assert (answer.status_code, code(answer)) == (500, "training_storage")
-    assert "cannot be written down" in answer.json["error"]["message"]
+    assert "cannot be saved" in answer.json["error"]["message"]
 
 
 def test_what_is_missing_is_told_with_what_installs_it(make_client: Any) -> None:
@@ -519,7 +515,9 @@ def test_a_text_is_looked_at(models: Path) -> None:
         assert file["beginning"].startswith("Once the sultan saw the lamp")
         refused = api.http.post("/v1/train/check", json={"text": "short"})
         assert refused.status_code == 400
-        assert "training needs at least 200" in refused.json()["error"]["message"]
+        error = refused.json()["error"]
+        assert "training needs at least 200" in error["message"]
+        assert (error["reason"], error["params"]["least"]) == ("text_too_short", 200)
 
 
 @needs_training
@@ -594,7 +592,11 @@ def test_cancelled_killed_restarted_and_resumed_it_goes_on(models: Path) -> None
         api.child().kill()
         failed = api.wait("long", "failed")
         assert "SIGKILL" in failed["error"] and failed["model_ready"]
-        assert "training needs at least 200" in api.wait("short", "failed")["error"]
+        short = api.wait("short", "failed")
+        assert "training needs at least 200" in short["error"]
+        assert short["error_reason"] == "text_too_short"
+        assert short["error_values"] == {"characters": 21, "least": 200}
+        assert not any(line.startswith("{") for line in short["log"])
         assert api.http.get("/livez").status_code == 200
         api.post("long/resume")
         here = api.wait("long", "running", epoch=failed["epoch"] + 1)["epoch"]

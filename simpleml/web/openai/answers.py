@@ -5,8 +5,7 @@ Everything here is pure. One token is one symbol of the model.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NotRequired
 
@@ -14,9 +13,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from simpleml.generation.text_stream import SymbolLogprobs
-from simpleml.models import words
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.web.answers import ErrorDetails, FinishReason, OriginalityAnswer, finite
+from simpleml.web.answers import FinishReason, OriginalityAnswer, finite
 
 
 class ModelAnswer(TypedDict):
@@ -44,7 +42,10 @@ class Usage(TypedDict):
 
 
 class CompletionLogprobs(TypedDict):
-    """Log probabilities before temperature and every other option; null for the prompt's tokens."""
+    """Log probabilities before temperature and every other option.
+
+    Null for the prompt's first token, and for what of it the model does not read.
+    """
 
     tokens: list[str]
     token_logprobs: list[float | None]
@@ -76,7 +77,7 @@ class _Head(TypedDict):
     id: str
     created: Annotated[int, Field(description="Unix seconds.")]
     model: str
-    system_fingerprint: Annotated[str, Field(description="The weights' SHA-256.")]
+    system_fingerprint: Annotated[str, Field(description="As X-Fingerprint.")]
     truncated_by: NotRequired[
         Annotated[Literal["time"], Field(description="The deadline cut the text.")]
     ]
@@ -170,12 +171,6 @@ class ChatCompletionChunk(_Head):
     usage: NotRequired[Usage | None]
 
 
-class StreamError(TypedDict):
-    """The last event of a stream that failed after it began."""
-
-    error: ErrorDetails
-
-
 def usage(prompt: int, completion: int) -> Usage:
     """The three counts."""
     return {
@@ -193,7 +188,7 @@ class Token:
     offset: int
     """Characters of the answer before it."""
     logprob: float | None = None
-    """None for a token of the prompt."""
+    """None where nothing stands before it, or where the model does not read it."""
     top: tuple[tuple[str, float], ...] = ()
 
 
@@ -217,6 +212,7 @@ class TokenCursor:
         """Tokens that `piece`, the text's next, completes.
 
         Args:
+            piece: characters to be shown now.
             drawn: everything drawn so far.
             complete: the text ends with this piece, so a token cut by a stop string goes too.
         """
@@ -237,18 +233,25 @@ class TokenCursor:
         return tokens
 
 
-def prompt_tokens(vocabulary: Vocabulary, prompt: str) -> list[Token]:
-    """The tokens of an echoed prompt; joined they are the prompt."""
-    if vocabulary.level == "char":
-        texts = list(prompt)
-    elif vocabulary.lossless_words:
-        texts = words.tokenize(prompt)
-    else:
-        texts = re.findall(r"\s*\S+|\s+", prompt)
-    tokens, offset = [], 0
-    for text in texts:
-        tokens.append(Token(text, offset))
+def prompt_tokens(
+    pieces: Iterable[tuple[str, int]], noted: Sequence[SymbolLogprobs], separator: str
+) -> list[Token]:
+    """The tokens of an echoed prompt; joined they are the prompt.
+
+    Args:
+        pieces: of the prompt, each with how many symbols the model read for it.
+        noted: of each of those symbols but the first.
+        separator: of the vocabulary, which stands before a word.
+    """
+    tokens, offset, read = [], 0, 0
+    for text, became in pieces:
+        given = noted[read - 1 : read - 1 + became] if read else ()
+        logprob = sum(one.logprob for one in given) if 0 < len(given) == became else None
+        top = given[0].top if logprob is not None and became == 1 else ()
+        shown = tuple((separator + symbol, likely) for symbol, likely in top)
+        tokens.append(Token(text, offset, logprob, shown))
         offset += len(text)
+        read += became
     return tokens
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from simpleml.errors import InvalidValueError
 from simpleml.generation.text_stream import GenerationOptions
 from simpleml.models.vocabulary import Vocabulary
-from simpleml.web.parameters import NUMBER, WHOLE, OnUnknownField, Sampling, Temperature
+from simpleml.web.parameters import NUMBER, WHOLE, OnUnknownField, Sampling, Temperature, within
 
 DEFAULT_COMPLETION_TOKENS = 16
 DEFAULT_CHAT_TOKENS = 256
@@ -71,7 +71,6 @@ Prompt = Annotated[
     BeforeValidator(_prompt),
 ]
 Seed = Annotated[int, BeforeValidator(_integer_seed)]
-Penalty = Annotated[float, Field(ge=-2, le=2), NUMBER]
 TokenIndex = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 
 
@@ -92,7 +91,10 @@ class OpenAIParameters(Sampling):
         extra="ignore", allow_inf_nan=False, strict=True, json_schema_extra=_nullable
     )
 
-    model: str = Field(description="A model's name, as GET /v1/models lists them.")
+    model: str = Field(
+        description="A model's name, as GET /v1/models lists them, or up to four with their "
+        "weights: shakespeare:0.7+contes:0.3."
+    )
     temperature: Temperature = Field(
         1.0, description="0 takes the likeliest symbol, 1 samples the network's distribution."
     )
@@ -106,17 +108,17 @@ class OpenAIParameters(Sampling):
         description="The random state, any whole number: the same request with the same number "
         "is the same text. Taken modulo 2**32; choice k has the seed plus k.",
     )
-    presence_penalty: Penalty = Field(
+    presence_penalty: Annotated[float, within("presence_penalty"), NUMBER] = Field(
         0.0, description="Subtracted from the log probability of every symbol already generated."
     )
-    frequency_penalty: Penalty = Field(
+    frequency_penalty: Annotated[float, within("frequency_penalty"), NUMBER] = Field(
         0.0, description="Subtracted once for each time that the symbol was generated."
     )
     logit_bias: dict[TokenIndex, Annotated[float, Field(ge=-100, le=100), NUMBER]] = Field(
         default_factory=dict,
         json_schema_extra={"additionalProperties": False},
-        description="Added to the log probability of symbols, by their index in the alphabet "
-        "(GET /<model> lists it): -100 bans, 100 as good as forces.",
+        description="Added to the log probability of symbols, by their index in the vocabulary "
+        "(GET /<model> lists it): -100 bans, 100 all but forces.",
     )
     user: Any = Field(None, description="Accepted and not used.")
 
@@ -128,7 +130,11 @@ class OpenAIParameters(Sampling):
         return {name: value for name, value in values.items() if value is not None}
 
     def _options(
-        self, vocabulary: Vocabulary, size: int, logprobs: int | None
+        self,
+        vocabulary: Vocabulary,
+        size: int,
+        logprobs: int | None,
+        prompt_logprobs: int | None = None,
     ) -> GenerationOptions:
         biases = {int(index): bias for index, bias in self.logit_bias.items()}
         for index in biases:
@@ -151,6 +157,7 @@ class OpenAIParameters(Sampling):
             random_state=None if self.seed is None else self.seed % 2**32,
             stop=tuple(self.stop),
             logprobs=logprobs,
+            prompt_logprobs=prompt_logprobs,
             max_copy=self.max_copy,
         )
 
@@ -164,8 +171,10 @@ class CompletionParameters(OpenAIParameters):
     max_tokens: Annotated[int, Field(ge=0), WHOLE] = Field(
         DEFAULT_COMPLETION_TOKENS, description="Symbols to generate; 0 only together with echo."
     )
-    logprobs: Annotated[int, Field(ge=0, le=5), WHOLE] | None = Field(
-        None, description="Report each symbol's log probability and the likeliest ones'."
+    logprobs: Annotated[int, within("logprobs", le=5), WHOLE] | None = Field(
+        None,
+        description="Report each symbol's log probability and the likeliest ones'; with echo "
+        "those of the prompt too.",
     )
     echo: bool = Field(False, description="Let the answer begin with the prompt.")
     on_unknown: OnUnknownField = Field(
@@ -181,7 +190,8 @@ class CompletionParameters(OpenAIParameters):
             raise InvalidValueError(
                 "max_tokens is 0; without echo it must be at least 1", param="max_tokens"
             )
-        return self._options(vocabulary, self.max_tokens, self.logprobs)
+        of_prompt = self.logprobs if self.echo else None
+        return self._options(vocabulary, self.max_tokens, self.logprobs, of_prompt)
 
     def prompts(self) -> list[str | list[int]]:
         """Each prompt, a text or token ids."""
@@ -225,10 +235,10 @@ class ChatParameters(OpenAIParameters):
         None, description=f"Symbols to generate; {DEFAULT_CHAT_TOKENS} if absent."
     )
     max_completion_tokens: Annotated[int, Field(ge=1), WHOLE] | None = Field(
-        None, description="The newer name of max_tokens; goes before it."
+        None, description="The newer name of max_tokens; takes precedence."
     )
     logprobs: bool = Field(False, description="Report each symbol's log probability.")
-    top_logprobs: Annotated[int, Field(ge=0, le=20), WHOLE] | None = Field(
+    top_logprobs: Annotated[int, within("logprobs"), WHOLE] | None = Field(
         None, description="Report so many of the likeliest symbols too; needs logprobs."
     )
     on_unknown: OnUnknownField = Field(
@@ -238,6 +248,7 @@ class ChatParameters(OpenAIParameters):
 
     @property
     def size(self) -> int:
+        """Symbols of each answer, at most."""
         return self.max_completion_tokens or self.max_tokens or DEFAULT_CHAT_TOKENS
 
     def options(self, vocabulary: Vocabulary) -> GenerationOptions:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, jsonify
@@ -22,8 +23,10 @@ from simpleml.errors import (
     PayloadTooLargeError,
 )
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.generation.text_stream import TextStream
 from simpleml.models.vocabulary import OnUnknown
 from simpleml.web.answers import OriginalityAnswer, originality_answer
+from simpleml.web.classroom.access import refuse_if_paused, visible
 from simpleml.web.openai.answers import (
     ChatChoice,
     ChatCompletion,
@@ -91,8 +94,7 @@ def model(model_id: str) -> Response:
     """
     names = _names()
     if model_id not in names:
-        listed = f"There are: {', '.join(names)}." if names else "There are none yet."
-        raise ModelNotFoundError(f"There is no model {model_id[:64]!r}. {listed}", param="model")
+        raise ModelNotFoundError.named(model_id, names)
     current_record().model = model_id
     return jsonify(_model(model_id))
 
@@ -101,7 +103,7 @@ def model(model_id: str) -> Response:
     Operation(
         "post", "/v1/completions", "Texts that go on from one or more prompts.",
         {JSON: Completion, EVENTS: _COMPLETION_EVENTS}, (*GENERATES, 408),
-        body=CompletionParameters, headers=("X-Random-State",),
+        body=CompletionParameters, headers=("X-Random-State", "X-Fingerprint"),
         example="BASE/v1/completions -H 'Content-Type: application/json' "
         """-d '{"model": "sherlock", "prompt": "Holmes ", "max_tokens": 200, "seed": 7}'""",
     )
@@ -115,6 +117,8 @@ def completions() -> Response:
     given = parameters.prompts()
     _check_texts(service, len(given), parameters.n)
     prompts = [_read_prompt(generator, one, parameters.on_unknown) for one in given]
+    if parameters.echo and parameters.logprobs is not None:
+        _check_scored(service, parameters.n * sum(len(one.indices) for one in prompts))
     return _answer(_Job(parameters, generator, prompts, CompletionShape(), parameters.echo))
 
 
@@ -122,7 +126,7 @@ def completions() -> Response:
     Operation(
         "post", "/v1/chat/completions", "Texts that go on from the last user message.",
         {JSON: ChatCompletion, EVENTS: _CHAT_EVENTS}, (*GENERATES, 408),
-        body=ChatParameters, headers=("X-Random-State",),
+        body=ChatParameters, headers=("X-Random-State", "X-Fingerprint"),
         example="-N BASE/v1/chat/completions -H 'Content-Type: application/json' "
         """-d '{"model": "sherlock", "stream": true, """
         """"messages": [{"role": "user", "content": "Holmes "}]}'""",
@@ -146,7 +150,7 @@ def _service() -> Service:
 
 
 def _names() -> list[str]:
-    return _service().loader.names()
+    return visible(_service().loader.names())
 
 
 def _model(name: str) -> ModelAnswer:
@@ -168,11 +172,22 @@ def _check_texts(service: Service, prompts: int, n: int) -> None:
         )
 
 
+def _check_scored(service: Service, tokens: int) -> None:
+    if tokens > (most := service.settings.max_seed):
+        raise PayloadTooLargeError(
+            f"The prompts have {tokens} tokens (prompts times n); with echo and logprobs at most "
+            f"{most} are accepted.",
+            param="prompt",
+        )
+
+
 @dataclass(frozen=True)
 class _Prompt:
     text: str
     """As the client gave it."""
     indices: list[int]
+    pieces: Callable[[], list[tuple[str, int]]]
+    """Of the text, each with how many of the indices it became."""
 
     @property
     def ends_blank(self) -> bool:
@@ -187,9 +202,10 @@ def _read_prompt(
     param: str = "prompt",
 ) -> _Prompt:
     service = _service()
-    if isinstance(given, str):
-        return _Prompt(given, service.encode(generator, given, on_unknown, param).indices)
     vocabulary = generator.vocabulary
+    if isinstance(given, str):
+        read = service.encode(generator, given, on_unknown, param)
+        return _Prompt(given, read.indices, partial(vocabulary.pieces, given, read.changes))
     if len(given) > service.settings.max_seed:
         raise PayloadTooLargeError(
             f"The {param} has {len(given)} tokens; at most {service.settings.max_seed} are "
@@ -202,7 +218,9 @@ def _read_prompt(
                 f"{param} holds the token {index}; the model's are 0 to {len(vocabulary) - 1}",
                 param=param,
             )
-    return _Prompt(vocabulary.join(vocabulary.symbols[index] for index in given), given)
+    symbols = [vocabulary.symbols[index] for index in given]
+    words = [vocabulary.separator * (at > 0) + one for at, one in enumerate(symbols)]
+    return _Prompt("".join(words), given, lambda: [(one, 1) for one in words])
 
 
 @dataclass(frozen=True)
@@ -224,10 +242,14 @@ class _Job:
         """What the text of that choice begins with."""
         return self._prompt(index).text if self.echo else ""
 
-    def echoed_tokens(self, index: int) -> list[Token] | None:
+    def echoed_tokens(self, index: int, stream: TextStream) -> list[Token] | None:
+        """Those of the prompt, when the stream has read it."""
         if not self.reports_logprobs:
             return None
-        return prompt_tokens(self.generator.vocabulary, self.echoed(index))
+        if not self.echo:
+            return []
+        pieces, separator = self._prompt(index).pieces(), self.generator.vocabulary.separator
+        return prompt_tokens(pieces, stream.prompt_logprobs, separator)
 
     def cursor(self, index: int) -> TokenCursor:
         return TokenCursor(
@@ -253,8 +275,9 @@ def _answer(job: _Job) -> Response:
     def examine(text: str) -> OriginalityAnswer | None:
         if index is None or not parameters.originality:
             return None
-        return originality_answer(service.examine(index, text), text)
+        return originality_answer(service.examine(job.generator, index, text), text)
 
+    refuse_if_paused()
     run = service.generate(
         job.generator,
         [prompt.indices for prompt in job.prompts],
@@ -264,18 +287,18 @@ def _answer(job: _Job) -> Response:
         starts_blank=[prompt.ends_blank for prompt in job.prompts],
         index=index,
         request_id=current_record().request_id,
+        visitor=current_record().visitor,
     )
     current_record().run = run
-    headers = {"X-Random-State": str(run.random_state)}
     head = {
         "id": job.shape.id_prefix + secrets.token_hex(12),
         "object": job.shape.chunk_object if parameters.stream else job.shape.object,
         "created": int(time.time()),
         "model": job.generator.name,
-        "system_fingerprint": job.generator.card.weights_sha256,
+        "system_fingerprint": run.fingerprint,
     }
     if parameters.stream:
-        return event_stream(_frames(job, run, head, examine), headers, run=run)
+        return event_stream(_frames(job, run, head, examine), run.headers, run=run)
     texts = run.wait()
     body = {
         **head,
@@ -284,14 +307,14 @@ def _answer(job: _Job) -> Response:
         "usage": job.usage(run),
     }
     response = jsonify(body)
-    response.headers.update(headers)
+    response.headers.update(run.headers)
     return response
 
 
 def _choice(
     job: _Job, run: Run, index: int, text: str, examine: _Examine
 ) -> CompletionChoice | ChatChoice:
-    tokens = job.echoed_tokens(index)
+    tokens = job.echoed_tokens(index, run.streams[index])
     if tokens is not None:
         tokens += job.cursor(index).advance(text, run.streams[index].logprobs, complete=True)
     choice = job.shape.choice(index, job.echoed(index) + text, tokens, run.finish_reason(index))
@@ -314,16 +337,27 @@ def _frames(
     rest: dict[str, Any] = {"usage": None} if asked_usage else {}
     cursors = [job.cursor(index) for index in range(len(run.streams))]
     texts = [""] * len(run.streams)
-    for index in range(len(run.streams)):
-        opening = job.shape.opening(index, job.echoed(index), job.echoed_tokens(index))
-        if opening is not None:
-            yield event({**head, "choices": [opening], **rest})
+    unopened = set(range(len(run.streams)))
+
+    def openings(over: bool = False) -> Iterator[str]:
+        """Of the texts whose prompts are read by now."""
+        for index in sorted(unopened):
+            stream = run.streams[index]
+            if stream.unread and not over:
+                continue
+            unopened.remove(index)
+            opening = job.shape.opening(index, job.echoed(index), job.echoed_tokens(index, stream))
+            if opening is not None:
+                yield event({**head, "choices": [opening], **rest})
+
+    yield from openings()
     for pieces in run.news():
         if pieces is None:
             yield None
             continue
         # A text's last piece is known to be the last when the whole request is over.
         last = run.complete
+        yield from openings(last)
         for index, piece in enumerate(pieces):
             if not piece and not last:
                 continue

@@ -12,21 +12,24 @@ from simpleml.web.openapi.schemas import Schemas
 
 ERRORS: dict[int, str] = {
     400: "A value is wrong, or the prompt holds characters that the model does not know. "
-    "Code `invalid_value` or `unknown_characters`.",
-    401: "The key is missing or none of the server's. Code `invalid_api_key`.",
-    403: "Training is off (code `training_off`), or not for this client (`training_forbidden`).",
+    "Code `invalid_value` or `unknown_characters`. A zip is no model's: code `bad_archive`.",
+    401: "The key is missing or wrong. Code `invalid_api_key`.",
+    403: "Training is off (code `training_off`), or not for this client (`training_forbidden`). In "
+    "a class: only the teacher may do that (`class_forbidden`), it is another pupil's "
+    "(`not_yours`), or the teacher has paused the class (`class_paused`).",
     404: "There is no such model (the message lists those that exist), or nothing at this address. "
-    "Code `model_not_found` or `not_found`.",
+    "Code `model_not_found` or `not_found`. The server is no class: `class_off`.",
     405: "The method is not allowed; the header Allow names those that are.",
     408: "The body took too long to arrive. Code `request_timeout`.",
-    409: "The text that the model was trained on is not beside the models, or was edited: code "
-    "`corpus_unavailable`. The name is taken, there are too many trainings, or this one is not in "
-    "the state for that: code `training_conflict`.",
+    409: "The model cannot be taken away: code `not_exportable`. The text that it was trained on "
+    "is not in the models folder, or was edited: code `corpus_unavailable`. The name is "
+    "taken, there are too many trainings, or this one is not in the state for that: code "
+    "`training_conflict`, or `model_exists`. The disk is full: code `no_room`.",
     413: "The body or the seed is too large. Code `payload_too_large`.",
     429: "Too many requests wait already. Code `queue_full`.",
     500: "The model's files are broken (code `model_broken`: which file, what is wrong), a "
-    "training cannot be written to the disk (code `training_storage`), or something failed in the "
-    "server.",
+    "training or a class cannot be written to the disk (codes `training_storage`, "
+    "`class_storage`), or something failed in the server.",
     501: "The server's Python lacks what training needs. Code `training_not_installed`.",
     503: "The server is stopping. Code `stopping`.",
     504: "The time ran out before anything was generated. Code `deadline`.",
@@ -44,18 +47,26 @@ X-Request-Id, the client's own if it sent one. Errors are text to plain clients,
 TAGS = {
     "generate": "The original routes.",
     "openai": "Routes for OpenAI's clients.",
+    "score": "How well the models predict a text.",
     "train": "Training on texts that are sent; off unless SIMPLEML_TRAINING is 1. It asks for a "
     "key of SIMPLEML_TRAINING_KEYS; without any it is for the server's own machine alone. Texts "
     "come as JSON, as a form with the file `text` (or several, joined in their order), or as the "
     "body itself with the other fields in the query. A file may be plain text in any common "
-    "encoding, .docx, .odt, .epub, .pdf, .html or .srt; what it is hangs on its content.",
+    "encoding, .docx, .odt, .epub, .pdf, .html or .srt; what it is depends on its content.",
+    "copies": "The texts that models have read, without which no copies are found.",
+    "export": "Models to take away, and to bring in.",
+    "class": "A class: off unless SIMPLEML_CLASS is 1. Pupils call with the class's key, the "
+    "teacher with another one.",
     "operate": "Probes, metrics and documents.",
     "playground": "The page at / and what it asks for.",
 }
 
 
 _PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
-    "model": ({"type": "string", "pattern": f"^{NAME_PATTERN.pattern}$"}, "A model's name."),
+    "model": (
+        {"type": "string", "pattern": f"^{NAME_PATTERN.pattern}$"},
+        "A model's name; a blend's, shakespeare:0.7+contes:0.3, may stand there too.",
+    ),
     "id": (STRING, "A model's name."),
     "seed": (
         {"type": "string", "minLength": 1},
@@ -66,15 +77,20 @@ _PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
     "temp": ({"type": "number", "minimum": 0}, "The temperature."),
     "file": (STRING, "A file's name."),
     "name": (STRING, "The name of a training and of its model."),
+    "text": (STRING, "The id of a text on the wall."),
 }
 _HEADERS: dict[str, str] = {
     "X-Request-Id": "The request's id: the client's, or a new one.",
     "X-Random-State": "The random state that was used: with it the text can be had again.",
+    "X-Fingerprint": "What makes the text besides the request and its random state: SHA-256 of the "
+    "weights, precision, mode, and the arithmetic's version with a hash of what it gave here.",
     "X-Finish-Reason": "stop or length (plain text that is not streamed).",
     "X-Seed-Changes": "JSON list of what on_unknown changed in the seed; its first 4,000 bytes.",
     "X-Originality": "JSON with copied_share and the length of the longest copied passage, with "
     "originality=1 (plain text that is not streamed).",
+    "X-Ignored": "JSON list of options that mean nothing here; the first 20.",
     "Retry-After": "Seconds to wait before asking again.",
+    "ETag": "Changes when the file does; with it in If-None-Match the answer is 304.",
     "Allow": "The methods that are allowed.",
     "WWW-Authenticate": "Bearer.",
 }
@@ -172,7 +188,7 @@ def _error(status: int, path: str, schemas: Schemas) -> Schema:
 
 def _body(operation: Operation, schemas: Schemas) -> dict[str, Schema]:
     """What a request may send, by its type."""
-    content: dict[str, Schema] = {}
+    content: dict[str, Schema] = {kind: {"schema": one} for kind, one in operation.takes.items()}
     if operation.body is not None:
         content[JSON] = {"schema": schemas.of(operation.body)}
     if operation.upload:
@@ -206,10 +222,13 @@ def _query_parameters(operation: Operation, schemas: Schemas) -> Sequence[Schema
     properties = schemas.definitions[operation.query.__name__]["properties"]
     parameters = []
     for name, schema in properties.items():
-        if f"{{{name}}}" in operation.path or name in ("size", "seed"):
+        if f"{{{name}}}" in operation.path:
             continue
         kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
-        options = [one for one in kept.pop("anyOf", ()) if one != {"type": "null"}]
+        # a query has texts: an object is one there, as its description says
+        options = [
+            one for one in kept.pop("anyOf", ()) if one.get("type") not in ("null", "object")
+        ]
         if options:
             kept |= options[0] if len(options) == 1 else {"anyOf": options}
         if kept.get("default", 0) is None:

@@ -24,8 +24,9 @@ HTML = "text/html"
 
 Schema = dict[str, Any]
 STRING: Schema = {"type": "string"}
+FILE: Schema = {"type": "string", "format": "binary"}
 
-GENERATES = (400, 404, 409, 413, 429, 503, 504)
+GENERATES = (400, 403, 404, 409, 413, 429, 503, 504)
 TRAINS = (400, 403, 404, 408, 409, 413, 501, 503)
 
 Key = Literal["server", "training", "page", "none"]
@@ -56,7 +57,8 @@ class Operation:
     path: str
     summary: str
     answer: Mapping[str, Any]
-    """Type of the answer for each content type; a dictionary is a schema already."""
+    """Type of the answer for each content type; a tuple names several, a dictionary is
+    a schema already."""
     errors: tuple[int, ...] = ()
     """Statuses besides those that every route has."""
     rule: str = ""
@@ -69,6 +71,8 @@ class Operation:
     """Of the answer."""
     upload: bool = False
     """The body may also be a form with the file `text`, or the text itself."""
+    takes: Mapping[str, Schema] = field(default_factory=dict)
+    """Schemas of bodies of other types."""
     more_answers: Mapping[int, Any] = field(default_factory=dict)
     """Types of JSON answers with another status."""
     key: Key = "server"
@@ -77,6 +81,7 @@ class Operation:
 
     @property
     def id(self) -> str:
+        """The document's operationId."""
         words = "".join(c if c.isalnum() else " " for c in self.path).split()
         return "_".join([self.method, *words]) or self.method
 
@@ -91,6 +96,7 @@ class Routes(Blueprint):
         """Make one without routes.
 
         Args:
+            name: the blueprint's.
             tag: under which the document lists its operations.
             key: that its operations ask for, where they do not say it themselves.
         """

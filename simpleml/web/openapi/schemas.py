@@ -17,7 +17,10 @@ class Schemas:
     def __init__(self, operations: Sequence[Operation]) -> None:
         taken = {one for op in operations for one in (op.query, op.body) if one is not None}
         answered = [
-            one for op in operations for one in (*op.answer.values(), *op.more_answers.values())
+            one
+            for op in operations
+            for said in (*op.answer.values(), *op.more_answers.values())
+            for one in (said if isinstance(said, tuple) else (said,))
         ]
         streams = {one for one in answered if isinstance(one, Events)}
         given = {one for one in answered if not isinstance(one, dict | Events)}
@@ -35,7 +38,9 @@ class Schemas:
         self.definitions = dict(sorted(self.definitions.items()))
 
     def of(self, one: Any) -> Schema:
-        """A reference to a type's schema; a schema is returned as it is."""
+        """A reference to a type's schema, or to one of several; a schema is returned as it is."""
+        if isinstance(one, tuple):
+            return {"anyOf": [self.of(each) for each in one]}
         if isinstance(one, dict):
             return one
         name = one.name if isinstance(one, Events) else one.__name__

@@ -12,7 +12,7 @@ from pydantic import Field
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
-from simpleml.copying.index import Originality
+from simpleml.copying.index import Copied
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import SymbolLogprobs
 from simpleml.models.vocabulary import EncodedSeed, SeedChange
@@ -32,14 +32,21 @@ _HEADER_BYTES = 4000
 
 
 class SymbolLogprobsAnswer(TypedDict):
-    """What the network thought of one generated symbol, before any option changed it."""
+    """What the network thought of one generated symbol, and with which chance it was drawn."""
 
     symbol: str
     logprob: float
     top: Annotated[
         list[tuple[str, float]],
-        Field(description="The likeliest symbols with their log probability, likeliest first."),
+        Field(
+            description="The likeliest symbols with their log probability, likeliest first; "
+            "before any option changed it, as `logprob` is."
+        ),
     ]
+    chance: Annotated[
+        float, Field(ge=0, le=1, description="Of the symbol, after temperature and every option.")
+    ]
+    chances: Annotated[list[float], Field(description="The same of each of `top`.")]
 
 
 class GenerateAnswer(TypedDict):
@@ -53,6 +60,9 @@ class GenerateAnswer(TypedDict):
     random_state: Annotated[
         int, Field(ge=0, lt=2**32, description="Drawn by the server when none was given.")
     ]
+    fingerprint: Annotated[
+        str, Field(description="Of what made the text, as the header X-Fingerprint.")
+    ]
     seed_characters_used: Annotated[
         int, Field(ge=0, description="Symbols of the seed that the network reads.")
     ]
@@ -61,6 +71,9 @@ class GenerateAnswer(TypedDict):
         Annotated[Literal["time"], Field(description="The deadline cut the text.")]
     ]
     seed_changes: NotRequired[list[SeedChangeAnswer]]
+    ignored: NotRequired[
+        Annotated[list[str], Field(description="Options that mean nothing here; the first 20.")]
+    ]
     logprobs: NotRequired[list[SymbolLogprobsAnswer]]
     originality: NotRequired[
         Annotated[OriginalityAnswer, Field(description="What of `generated` is copied.")]
@@ -72,6 +85,14 @@ class TextPiece(TypedDict):
 
     text: str
     logprobs: NotRequired[list[SymbolLogprobsAnswer]]
+
+
+class QueuePiece(TypedDict):
+    """Where the request waits for its place, in a class."""
+
+    place: Annotated[int, Field(ge=1, description="1 is the next one.")]
+    waiting: Annotated[int, Field(ge=1, description="Requests that wait in all.")]
+    seconds: Annotated[float, Field(ge=0, description="A guess at how long it still waits.")]
 
 
 class CardAnswer(TypedDict):
@@ -88,6 +109,7 @@ class CardAnswer(TypedDict):
     unknown_symbol: str | None
     base: Annotated[bool, Field(description="Other models may begin from this one.")]
     language: Annotated[str | None, Field(description="Of the text, as in BCP 47: fr, en.")]
+    title: Annotated[dict[str, str], Field(description="What pages call it, by language.")]
     metrics: Annotated[
         dict[str, Any], Field(description="Validation nats and bits per character, how held out.")
     ]
@@ -106,7 +128,7 @@ def generate_answer(
     parameters: GenerateParameters,
     seed: EncodedSeed,
     generated: str,
-    copied: Originality | None,
+    copied: Copied | None,
 ) -> GenerateAnswer:
     """The JSON answer of a finished run; `copied` where it was asked for."""
     window = run.generation.window
@@ -118,6 +140,7 @@ def generate_answer(
         "generated": generated,
         "finish_reason": run.finish_reason(0),
         "random_state": run.random_state,
+        "fingerprint": run.fingerprint,
         "seed_characters_used": used,
         "elapsed_ms": round(1000 * (time.monotonic() - run.generation.submitted_at), 3),
     }
@@ -139,6 +162,8 @@ def symbol_logprobs(symbols: Sequence[SymbolLogprobs]) -> list[SymbolLogprobsAns
             "symbol": one.symbol,
             "logprob": round(finite(one.logprob), 4),
             "top": [(symbol, round(finite(logprob), 4)) for symbol, logprob in one.top],
+            "chance": round(one.chance or 0.0, 4),
+            "chances": [round(chance, 4) for chance in one.chances],
         }
         for one in symbols
     ]

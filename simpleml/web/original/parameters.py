@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from simpleml.generation.text_stream import GenerationOptions
-from simpleml.web.parameters import WHOLE, OnUnknownField, Sampling, Temperature
+from simpleml.web.parameters import WHOLE, Mix, OnUnknownField, Sampling, Temperature, within
 
 _LARGEST_TIME_MS = 3_600_000
+
+
+ALIASES = {"temperature": "temp", "max_tokens": "size", "length": "size"}
+"""What other programs call our options."""
+_MOST_IGNORED, _LONGEST_NAME = 20, 60
 
 
 class GenerateParameters(Sampling):
@@ -22,7 +28,7 @@ class GenerateParameters(Sampling):
     temp: Temperature = Field(
         0.5, description="0 takes the likeliest character, 1 samples the network's distribution."
     )
-    random_state: Annotated[int, Field(ge=0, le=2**32 - 1), WHOLE] | None = Field(
+    random_state: Annotated[int, within("random_state"), WHOLE] | None = Field(
         None, description="The same request with the same number is the same text."
     )
     on_unknown: OnUnknownField = Field(
@@ -35,7 +41,12 @@ class GenerateParameters(Sampling):
     max_time_ms: Annotated[int, Field(ge=1, le=_LARGEST_TIME_MS), WHOLE] | None = Field(
         None, description="Return what there is after so long."
     )
-    logprobs: Annotated[int, Field(ge=0, le=20), WHOLE] | None = Field(
+    mix: Mix | None = Field(
+        None,
+        description="The model and up to three others with their weights, that write together: "
+        '{"shakespeare": 0.7, "contes": 0.3}, in a query also shakespeare:0.7,contes:0.3.',
+    )
+    logprobs: Annotated[int, within("logprobs"), WHOLE] | None = Field(
         None,
         description="Report log p of each symbol and of this many likeliest ones (JSON, events).",
     )
@@ -55,3 +66,21 @@ class GenerateParameters(Sampling):
             logprobs=self.logprobs,
             max_copy=self.max_copy,
         )
+
+
+def known_options(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values under our own names, and the names of those that mean nothing here.
+
+    An alias beside the option's own name, or beside another alias of it, means nothing.
+    """
+    known = {name: one for name, one in values.items() if name in GenerateParameters.model_fields}
+    ignored = []
+    for name, value in values.items():
+        if name in GenerateParameters.model_fields:
+            continue
+        own = ALIASES.get(name)
+        if own is None or own in known:
+            ignored.append(name[:_LONGEST_NAME])
+        else:
+            known[own] = value
+    return known, ignored[:_MOST_IGNORED]

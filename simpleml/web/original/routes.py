@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from simpleml.copying.index import Originality
+from simpleml.copying.index import Copied
+from simpleml.errors import InvalidValueError, SimpleMLError
+from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.web.answers import originality_header
+from simpleml.web.classroom.access import refuse_if_paused
 from simpleml.web.negotiation import CONTENT_TYPES, head_response, text_form
 from simpleml.web.openapi.operation import (
     EVENTS,
@@ -25,12 +30,13 @@ from simpleml.web.openapi.operation import (
 from simpleml.web.original.answers import (
     CardAnswer,
     GenerateAnswer,
+    QueuePiece,
     TextPiece,
     changes_header,
     generate_answer,
     symbol_logprobs,
 )
-from simpleml.web.original.parameters import GenerateParameters
+from simpleml.web.original.parameters import GenerateParameters, known_options
 from simpleml.web.parameters import parse, read_json_object
 from simpleml.web.request_log import current_record, load_model
 from simpleml.web.run import Run
@@ -41,12 +47,18 @@ blueprint = Routes("original", tag="generate")
 
 _EVENTS = Events(
     "TextEvent",
-    "A piece of the text; at the end, as the event `done`, the whole answer, or an `error`.",
-    (TextPiece, GenerateAnswer),
-    names=("message", "done", "error"),
+    "A piece of the text; at the end, as the event `done`, the whole answer, or an `error`. In a "
+    "class, before the first piece, where it waits for its place: `queue`.",
+    (TextPiece, GenerateAnswer, QueuePiece),
+    names=("message", "done", "error", "queue"),
 )
 _GENERATED = {TEXT: STRING, JSON: GenerateAnswer, EVENTS: _EVENTS}
-_HEADERS = ("X-Random-State", "X-Finish-Reason", "X-Seed-Changes", "X-Originality")
+_HEADERS = (
+    "X-Random-State", "X-Fingerprint", "X-Finish-Reason", "X-Seed-Changes", "X-Originality",
+    "X-Ignored",
+)  # fmt: skip
+QUEUE_SECONDS = 0.5
+"""Between two words on where a request waits."""
 _REST = "/<model>/g/<rest:rest>"
 
 
@@ -71,11 +83,16 @@ class RestConverter(BaseConverter):
 )  # fmt: skip
 def generate_get(model: str, rest: str) -> Response:
     """The seed as given, then exactly `size` generated characters."""
-    values: dict[str, Any] = dict(request.args.items())
+    return answer(model, {**_query(), **split_path(rest)})
+
+
+def _query() -> dict[str, Any]:
+    values: dict[str, Any] = request.args.to_dict()
     if len(stops := request.args.getlist("stop")) > 1:
         values["stop"] = stops
-    values.update(split_path(rest))
-    return answer(model, values)
+    if "mix" in values:
+        values["mix"] = ",".join(request.args.getlist("mix"))
+    return values
 
 
 @blueprint.operation(
@@ -104,12 +121,17 @@ def _refuse_other_routes() -> None:
 @blueprint.operation(
     Operation(
         "get", "/{model}",
-        "The model's card: alphabet, sizes, mode, validation, licence of the corpus.",
-        {JSON: CardAnswer}, (404,), example="BASE/sherlock",
+        "The model's card: vocabulary, sizes, mode, validation, licence of the corpus. With a seed "
+        "or another option: a text.",
+        {**_GENERATED, JSON: (CardAnswer, GenerateAnswer)}, GENERATES, query=GenerateParameters,
+        headers=_HEADERS, example="BASE/sherlock",
     )
 )  # fmt: skip
 def card(model: str) -> Response:
-    """The model's card."""
+    """The model's card, or a text where the query has options of one."""
+    options, ignored = known_options(_query())
+    if options:
+        return answer(model, _query())
     generator = load_model(model)
     described: CardAnswer = {
         "model": model,
@@ -118,7 +140,13 @@ def card(model: str) -> Response:
         "precision": generator.precision,
         "mode": "stateful" if generator.card.stateful else "window",
     }
-    return jsonify(described)
+    response = jsonify(described)
+    response.headers.update(_ignored_header(ignored))
+    return response
+
+
+def _ignored_header(names: list[str]) -> dict[str, str]:
+    return {"X-Ignored": json.dumps(names)} if names else {}
 
 
 def split_path(rest: str) -> dict[str, str]:
@@ -141,13 +169,17 @@ def answer(model: str, values: dict[str, Any]) -> Response:
     """Check the values, generate, and answer in the form that the client asked for."""
     service: Service = current_app.extensions["simpleml"]
     generator = load_model(model)
-    parameters = parse(GenerateParameters, values)
+    options, ignored = known_options(values)
+    parameters = parse(GenerateParameters, options)
+    if parameters.mix is not None:
+        generator = _blended(generator, parameters.mix)
     service.check_size(parameters.size)
     seed = service.encode(generator, parameters.seed, parameters.on_unknown)
     index = service.needed_index(generator, parameters.max_copy, parameters.originality)
     form = text_form(parameters.stream)
     if request.method == "HEAD":  # everything was checked
         return head_response(form)
+    refuse_if_paused()
     streaming = parameters.stream or form == "events"
     run = service.generate(
         generator,
@@ -158,33 +190,58 @@ def answer(model: str, values: dict[str, Any]) -> Response:
         seconds=parameters.max_time_ms / 1000 if parameters.max_time_ms else None,
         index=index,
         request_id=current_record().request_id,
+        visitor=current_record().visitor,
     )
     current_record().run = run
 
-    def examine(generated: str) -> Originality | None:
+    def examine(generated: str) -> Copied | None:
         if index is None or not parameters.originality:
             return None
-        return service.examine(index, generated)
+        return service.examine(generator, index, generated)
 
-    def finished(generated: str, copied: Originality | None) -> GenerateAnswer:
-        return generate_answer(run, generator, parameters, seed, generated, copied)
+    def finished(generated: str, copied: Copied | None) -> GenerateAnswer:
+        body = generate_answer(run, generator, parameters, seed, generated, copied)
+        if ignored:
+            body["ignored"] = ignored
+        return body
 
-    headers = {"X-Random-State": str(run.random_state)}
+    headers = {**run.headers, **_ignored_header(ignored)}
     if seed.changes:
         headers["X-Seed-Changes"] = changes_header(seed.changes)
     if form == "events":
         frames = _frames(run, parameters, lambda text: finished(text, examine(text)))
-        return event_stream(frames, headers, run=run, error_name="error")
+        if not current_record().visitor:
+            return event_stream(frames, headers, run=run, error_name="error")
+        frames = chain(_queue_frames(service, run), frames)
+        return event_stream(frames, headers, run=run, error_name="error", at_once=True)
     if streaming:
         return text_stream(_chunks(run, parameters.seed), headers, run=run)
     (generated,) = run.wait()
     copied = examine(generated)
     if form == "json":
-        return jsonify(finished(generated, copied))
+        response = jsonify(finished(generated, copied))
+        response.headers.update(run.headers)
+        return response
     if copied is not None:
         headers["X-Originality"] = originality_header(copied)
     headers["X-Finish-Reason"] = run.finish_reason(0)
     return Response(parameters.seed + generated, 200, headers, content_type=CONTENT_TYPES["text"])
+
+
+def _blended(addressed: SequenceGenerator, mix: Mapping[str, float]) -> SequenceGenerator:
+    """The models of the address, and others, with their weights."""
+    for one in addressed.members:
+        if one.name not in mix:
+            raise InvalidValueError(
+                f"mix leaves out {one.name}, which the address names; give it a weight, 0 if it "
+                "shall write nothing",
+                param="mix",
+            )
+    try:
+        return load_model(mix)
+    except SimpleMLError as error:
+        error.param = "mix"
+        raise
 
 
 def _chunks(run: Run, seed: str) -> Iterator[str]:
@@ -193,6 +250,15 @@ def _chunks(run: Run, seed: str) -> Iterator[str]:
     for pieces in run.news():
         if pieces is not None:
             yield pieces[0]
+
+
+def _queue_frames(service: Service, run: Run) -> Iterator[str]:
+    for _ in run.queued(QUEUE_SECONDS):
+        place, seconds = service.engine.wait_of(run.generation.request_id)
+        if place is not None and seconds is not None:
+            waiting = max(place, service.engine.waiting)
+            piece: QueuePiece = {"place": place, "waiting": waiting, "seconds": round(seconds, 1)}
+            yield event(piece, name="queue")
 
 
 def _frames(

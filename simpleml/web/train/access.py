@@ -37,7 +37,7 @@ def admit(settings: Settings) -> None:
         return
     keys.check_request(
         "Training asks for a key of its own: Authorization: Bearer KEY, or X-API-Key: KEY.",
-        "The key is none of those that may train.",
+        "The key is not one of those that may train.",
     )
 
 

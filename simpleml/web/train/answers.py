@@ -36,6 +36,13 @@ class RareCharacterAnswer(TypedDict):
     column: Annotated[int, Field(ge=1)]
 
 
+class UnwantedWordAnswer(TypedDict):
+    """A word that one may not want to read."""
+
+    word: Annotated[str, Field(description="Without capitals and accents.")]
+    times: Annotated[int, Field(ge=1)]
+
+
 class FileAnswer(TypedDict):
     """What was taken out of a file."""
 
@@ -61,7 +68,7 @@ class BeginningAnswer(TypedDict):
     name: Annotated[str | None, Field(description="Of the base; null for nothing.")]
     why: Annotated[str, Field(description="In English.")]
     reason: Annotated[
-        Literal["asked", "kind", "no_base", "size", "best", "counting"],
+        Literal["asked", "kind", "no_base", "symbols", "size", "best", "counting"],
         Field(description="The same for programs."),
     ]
     bits: Annotated[
@@ -84,6 +91,9 @@ class CheckAnswer(TypedDict):
     alphabet: Annotated[int, Field(ge=1, description="Different symbols of the network.")]
     rare: Annotated[list[RareCharacterAnswer], Field(description="The rarest eight.")]
     rare_count: _Count
+    unwanted: Annotated[
+        list[UnwantedWordAnswer], Field(description="That the network would learn; most first.")
+    ]
     repeated_share: Annotated[float, Field(ge=0, description="Of the text, 0 to 1.")]
     bits_to_beat: Annotated[
         float, Field(description="Per character: what counting n-grams reaches on held-out text.")
@@ -106,6 +116,42 @@ class CheckAnswer(TypedDict):
     words: Annotated[list[str], Field(description="The facts as sentences.")]
 
 
+class VerdictAnswer(TypedDict):
+    """What came of a training: does it guess better than counting, write whole words, copy?
+
+    While it trains it speaks of a slice of the training part, and only of guessing; once it is
+    over, of the held-out text.
+    """
+
+    better: Annotated[bool, Field(description="It guesses better than counting does.")]
+    bits: Annotated[float, Field(description="Per character, of the network.")]
+    counting_bits: Annotated[float, Field(description="Of counting which follows which five.")]
+    whole_words: Annotated[
+        bool | None,
+        Field(description="Its words stand in what it has read nearly as often as a person's."),
+    ]
+    known_words: Annotated[
+        float | None,
+        Field(
+            description="Share of the words that it writes, at temperature 0.5, that stand in "
+            "its text or its base's."
+        ),
+    ]
+    known_words_held_out: Annotated[float | None, Field(description="The same of held-out text.")]
+    copies: Annotated[
+        Literal["little", "phrases", "much"] | None,
+        Field(description="How much it copies beside what is usual."),
+    ]
+    copied: Annotated[
+        float | None,
+        Field(
+            description="Share of what it writes in passages of 20 characters or more that stand "
+            "in its text."
+        ),
+    ]
+    copied_held_out: Annotated[float | None, Field(description="The same of held-out text.")]
+
+
 class TrainingSummary(TypedDict):
     """How a training stands."""
 
@@ -117,9 +163,16 @@ class TrainingSummary(TypedDict):
     ended: float | None
     characters: Annotated[int, Field(ge=0, description="Of the text.")]
     source: str | None
+    visitor: Annotated[str, Field(description="Who asked for it, in a class; else empty.")]
     options: dict[str, Any]
     begun_from: Annotated[
         str | None, Field(description="The base it began from; null for nothing or not known yet.")
+    ]
+    beginning: Annotated[
+        BeginningAnswer | None, Field(description="The same and why; null while not known yet.")
+    ]
+    verdict: Annotated[
+        VerdictAnswer | None, Field(description="Of its best epoch; null for words, and before.")
     ]
     model_ready: Annotated[bool, Field(description="A model of it can be used.")]
     progress: _Share
@@ -127,18 +180,33 @@ class TrainingSummary(TypedDict):
     characters_per_second: float | None
     loss: Annotated[float | None, Field(description="Nats per symbol, with dropout.")]
     validation_bits: Annotated[
-        float | None, Field(description="Bits per character on text that is not trained on.")
+        float | None,
+        Field(
+            description="Bits per character on text that is not trained on; once it is over, "
+            "those of the model's card."
+        ),
     ]
     seconds: Annotated[float, Field(ge=0, description="Of training so far.")]
     seconds_left: Annotated[float | None, Field(description="At most; it may stop sooner.")]
     error: Annotated[str, Field(description="Why it failed or was interrupted; else empty.")]
+    error_reason: Annotated[
+        str, Field(description="The same for programs, where it is foreseen; else empty.")
+    ]
+    error_values: Annotated[dict[str, Any], Field(description="The names and numbers in it.")]
 
 
 class TrainingAnswer(TrainingSummary):
     """How a training stands, in full."""
 
     curve: Annotated[list[CurvePoint], Field(description="At most 300 epochs, spread evenly.")]
-    samples: Annotated[list[TrainingSample], Field(description="The last ones, newest last.")]
+    counting_bits: Annotated[
+        float | None,
+        Field(description="Per character: what counting needs on the text of the curve."),
+    ]
+    samples: Annotated[
+        list[TrainingSample],
+        Field(description="Newest last; of a long one those of nine moments from the first on."),
+    ]
     log: Annotated[list[str], Field(description="The last lines.")]
 
 
@@ -148,6 +216,13 @@ class TrainingList(TypedDict):
     trainings: Annotated[list[TrainingSummary], Field(description="In the order of the queue.")]
     max_bytes: Annotated[int, Field(description="Of a text.")]
     max_trainings: Annotated[int, Field(description="Kept at once.")]
+    beginnings: Annotated[
+        list[str], Field(description="Models that a training may begin from; bases first.")
+    ]
+    brought: Annotated[
+        dict[str, str],
+        Field(description="Models that were brought in, and whose each is, in a class."),
+    ]
     problem: Annotated[str, Field(description="Why this server cannot train; else empty.")]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from gevent.lock import BoundedSemaphore
+from threading import BoundedSemaphore
 
 from simpleml.documents import Document, read_document
 from simpleml.errors import CorpusError, InvalidValueError
@@ -44,7 +43,9 @@ def _read(file: SentFile) -> Document:
         with _turns:
             return read_document(file.content, file.name, file.charset)
     except CorpusError as error:
-        raise InvalidValueError(f"{error.message}.", param="text") from None
+        raise InvalidValueError(
+            f"{error.message}.", param="text", reason=error.reason, params=error.params
+        ) from None
 
 
 def joined(documents: Iterable[Document]) -> str:

@@ -157,6 +157,7 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
     """The current request's parameters, however they were sent.
 
     Args:
+        model: what they must fit.
         most_bytes: of the text.
         seconds: that a small body may take.
 

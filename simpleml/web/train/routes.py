@@ -21,18 +21,22 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-import gevent
 from flask import Flask, Response, current_app, jsonify
 
 from simpleml.errors import StoppingError, TrainingNotInstalledError
+from simpleml.exporting.brought import brought_in
 from simpleml.jobs import check, process
 from simpleml.jobs.job import Job
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
+from simpleml.models.bases import beginnings_in
+from simpleml.web.classroom.access import check_owner, refuse_if_paused, trainings_allowed
 from simpleml.web.openapi.operation import EVENTS, JSON, TRAINS, Events, Operation, Routes
+from simpleml.web.request_log import current_record
 from simpleml.web.run import PING_SECONDS
 from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream
+from simpleml.web.threads import in_thread
 from simpleml.web.train.access import admit
 from simpleml.web.train.answers import (
     CheckAnswer,
@@ -50,7 +54,7 @@ from simpleml.web.train.parameters import (
     read_resume,
     read_sent_files,
 )
-from simpleml.web.train.standing import News, Standing, answer, in_thread, standing, summaries
+from simpleml.web.train.standing import News, Standing, answer, standing, summaries
 
 BLUEPRINT = "training"
 blueprint = Routes(BLUEPRINT, tag="train", key="training")
@@ -73,7 +77,7 @@ class Trainings:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.store = JobStore(service.settings.models_dir, service.settings.training_max_jobs)
-        self.supervisor = Supervisor(self.store)
+        self.supervisor = Supervisor(self.store, in_thread)
         self.list = News(self._list)
         self._news: WeakValueDictionary[str, News[Standing]] = WeakValueDictionary()
 
@@ -107,6 +111,8 @@ class Trainings:
             "trainings": summaries(self.store),
             "max_bytes": self.service.settings.training_max_bytes,
             "max_trainings": self.store.most,
+            "beginnings": beginnings_in(self.service.settings.models_dir),
+            "brought": brought_in(self.service.settings.models_dir),
             "problem": problem,
         }
 
@@ -175,8 +181,12 @@ def create() -> tuple[Response, int]:
     if mine.service.engine.stopping:
         raise StoppingError("The server is stopping and takes no training.")
     in_thread(process.require_training)
+    refuse_if_paused()
     asked = _read(TrainParameters)
-    return _changed(mine.store.create, asked.name, asked.text, asked.options(), asked.source), 202
+    create = partial(
+        mine.store.create, visitor=current_record().visitor, most_own=trainings_allowed()
+    )
+    return _changed(create, asked.name, asked.text, asked.options(), asked.source), 202
 
 
 @blueprint.operation(
@@ -223,6 +233,7 @@ def events(name: str) -> Response:
 )  # fmt: skip
 def cancel(name: str) -> Response:
     """Stop a training; what it has learnt by then stays, and `resume` goes on."""
+    _check_owner(name)
     return _changed(trainings().store.cancel, name)
 
 
@@ -238,8 +249,11 @@ def cancel(name: str) -> Response:
 def resume(name: str) -> Response:
     """Go on with a training that ended before its time, or for some minutes more."""
     mine = trainings()
+    _check_owner(name)
+    refuse_if_paused()
     asked = read_resume(mine.service.settings.body_timeout)
-    return _changed(mine.store.resume, name, asked.max_minutes)
+    resume = partial(mine.store.resume, most_own=trainings_allowed())
+    return _changed(resume, name, asked.max_minutes)
 
 
 @blueprint.operation(
@@ -251,11 +265,19 @@ def resume(name: str) -> Response:
 )  # fmt: skip
 def delete(name: str) -> Response:
     """Remove a training and the model that it made."""
+    _check_owner(name)
     gone: TrainingDeleted = {
         "name": name,
         "model_deleted": in_thread(trainings().store.delete, name),
     }
     return jsonify(gone)
+
+
+def _check_owner(name: str) -> None:
+    """In a class, a training is for its pupil and the teacher to stop, resume and delete."""
+    job = in_thread(trainings().store.find, name)
+    if job is not None:
+        check_owner(job.visitor, f"The training {name}")
 
 
 def _events(mine: Trainings, news: News[Standing]) -> Iterator[str | None]:
@@ -272,7 +294,7 @@ def _events(mine: Trainings, news: News[Standing]) -> Iterator[str | None]:
             yield None
         if now.state not in _LIVE or mine.service.engine.stopping:
             return
-        gevent.sleep(max(0.0, again - time.monotonic()))
+        time.sleep(max(0.0, again - time.monotonic()))
 
 
 def _changed(change: Callable[..., Job], *given: Any) -> Response:

@@ -6,19 +6,24 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from threading import BoundedSemaphore
 from typing import Any, Generic, NamedTuple, TypeVar
-
-import gevent
-from gevent.lock import BoundedSemaphore
-from gevent.util import wrap_errors
 
 from simpleml.errors import SimpleMLError
 from simpleml.jobs.job import Job
-from simpleml.jobs.report import CurvePoint, read_curve, read_log, read_status
+from simpleml.jobs.report import Report, read_log, read_report
 from simpleml.jobs.store import JobStore
 from simpleml.models.artifact import find_artifact, read_card
-from simpleml.web.train.answers import TrainingAnswer, TrainingState, TrainingSummary
+from simpleml.models.card import Card
+from simpleml.web.threads import in_thread
+from simpleml.web.train.answers import (
+    BeginningAnswer,
+    TrainingAnswer,
+    TrainingState,
+    TrainingSummary,
+)
+from simpleml.web.train.verdict import bits_of, verdict_of
 
 Result = TypeVar("Result")
 
@@ -59,18 +64,6 @@ class News(Generic[Result]):
             return self._latest
 
 
-def in_thread(function: Callable[..., Result], *given: Any) -> Result:
-    """Call what waits for the disk in a native thread, while others are served.
-
-    An error that leaves a function in gevent's pool would be printed with its traceback.
-    """
-    call = wrap_errors(Exception, function)
-    result: Result | Exception = gevent.get_hub().threadpool.apply(call, given)
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
 def standing(store: JobStore, name: str) -> Standing:
     """How a training stands.
 
@@ -85,29 +78,35 @@ def standing(store: JobStore, name: str) -> Standing:
 
 def answer(store: JobStore, job: Job) -> TrainingAnswer:
     """How a training stands, in full."""
-    log = read_log(store.folder(job.name) / "log.txt")
-    curve = _curve(store, job)
+    report, card = _report(store, job), _card(store, job)
     return TrainingAnswer(
-        **summary(store, job, store.jobs(), curve), curve=curve, samples=log.samples, log=log.lines
+        **summary(store, job, store.jobs(), report),
+        curve=report.curve,
+        counting_bits=bits_of(card.begun_from.get("bar_nats")) if card else None,
+        samples=report.samples,
+        log=read_log(store.folder(job.name) / "log.txt"),
     )
 
 
 def summaries(store: JobStore) -> list[TrainingSummary]:
     """How all trainings stand, in the order of the queue."""
     jobs = store.jobs()
-    return [summary(store, job, jobs, _curve(store, job)) for job in jobs]
+    return [summary(store, job, jobs, _report(store, job)) for job in jobs]
 
 
-def summary(store: JobStore, job: Job, jobs: list[Job], curve: list[CurvePoint]) -> TrainingSummary:
+def summary(store: JobStore, job: Job, jobs: list[Job], report: Report) -> TrainingSummary:
     """How a training stands, in short.
 
     Args:
+        store: of the trainings.
+        job: the one.
         jobs: all of them, for its place in the queue.
-        curve: its epochs.
+        report: what its record says.
     """
-    status = read_status(store.folder(job.name) / "status.json")
-    last = curve[-1] if curve else None
     running = job.state == "running"
+    now = running and report.time >= (job.started or 0.0)  # and not of an earlier session
+    card = _card(store, job)
+    beginning = _beginning(card.begun_from) if card else None
     return {
         "name": job.name,
         "state": "stopping" if running and job.cancel else job.state,
@@ -117,34 +116,55 @@ def summary(store: JobStore, job: Job, jobs: list[Job], curve: list[CurvePoint])
         "ended": job.ended,
         "characters": job.characters,
         "source": job.source,
+        "visitor": job.visitor,
         "options": job.options,
-        "begun_from": _begun_from(store, job),
+        "begun_from": beginning["name"] if beginning else None,
+        "beginning": beginning,
+        "verdict": verdict_of(card),
         "model_ready": _model_ready(store, job),
-        "progress": 1.0 if job.state == "done" else min(1.0, status.get("share") or 0.0),
-        "epoch": last.epoch if last else 0,
-        "characters_per_second": status.get("characters_per_second") if running else None,
-        "loss": status.get("loss") or (last.loss if last else None),
-        "validation_bits": last.bits if last else None,
-        "seconds": last.seconds if last else 0.0,
-        "seconds_left": status.get("seconds_left") if running else None,
+        "progress": 1.0 if job.state == "done" else min(1.0, max(0.0, report.share)),
+        "epoch": report.epoch,
+        "characters_per_second": report.characters_per_second if now else None,
+        "loss": report.loss,
+        "validation_bits": _held_out_bits(card)
+        or (report.curve[-1].bits if report.curve else None),
+        "seconds": report.seconds,
+        "seconds_left": report.seconds_left if now else None,
         "error": job.error,
+        "error_reason": job.error_reason,
+        "error_values": job.error_values,
     }
 
 
-def _curve(store: JobStore, job: Job) -> list[CurvePoint]:
-    return read_curve(store.model(job.name) / "training.csv") if store.made_here(job) else []
+def _report(store: JobStore, job: Job) -> Report:
+    return read_report(store.model(job.name)) if store.made_here(job) else Report()
 
 
-def _begun_from(store: JobStore, job: Job) -> str | None:
-    """From the card, hence known from the first judgement on."""
+def _card(store: JobStore, job: Job) -> Card | None:
+    """Of the model that it made, hence there from the first judgement on."""
     try:
         paths = find_artifact(store.models_dir, job.name) if store.made_here(job) else None
-        card = None if paths is None else read_card(paths)
-        begun = {} if card is None else card.training.get("begun_from")
+        return None if paths is None else read_card(paths)
     except SimpleMLError:
         return None
-    name = begun.get("name") if isinstance(begun, dict) else None
-    return name if isinstance(name, str) else None
+
+
+def _beginning(begun: Mapping[str, Any]) -> BeginningAnswer | None:
+    if "reason" not in begun:
+        return None
+    return {
+        "name": begun.get("name"),
+        "why": begun["why"],
+        "reason": begun["reason"],
+        "bits": bits_of(begun.get("nats_before")),
+        "counting_bits": bits_of(begun.get("counting_nats")),
+    }
+
+
+def _held_out_bits(card: Card | None) -> float | None:
+    """The card's figure, once there is one: it and the training's are the same."""
+    found = card.metrics.get("bits_per_character") if card else None
+    return found if isinstance(found, float) else None
 
 
 def _model_ready(store: JobStore, job: Job) -> bool:

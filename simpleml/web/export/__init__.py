@@ -1,0 +1,1 @@
+"""Models that are taken away and brought in."""
