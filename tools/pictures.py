@@ -12,6 +12,7 @@ the seeds and random numbers below.
 from __future__ import annotations
 
 import argparse
+import csv
 import io
 import re
 import shutil
@@ -26,16 +27,19 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-for folder in (ROOT, ROOT / "tests", ROOT / "tests" / "browser"):
+for folder in (ROOT, *(ROOT / "tests" / name for name in ("", "browser", "documents"))):
     sys.path.insert(0, str(folder))
 
+from makers import docx  # noqa: E402
 from pages import choose_model, wait_until_done, write  # noqa: E402
+from pupil import path  # noqa: E402
 from servers import GunicornServer  # noqa: E402
 
-from simpleml.training.progress import read_history  # noqa: E402
+from simpleml.web.classroom.store import ClassStore  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
+MOST_STRIP_BYTES = 400_000
 COLOURS = 96
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -67,6 +71,12 @@ SHOTS = {
 }
 TRAINING = {"train-en": "English", "train-fr": "Français"}
 TEXT = ROOT / "ML" / "sherlock.txt"
+TALES = ROOT / "ML" / "contes.txt"
+TALE_CHARACTERS = 25_000
+PUPIL, GAP = (360, 720), 12
+CLASS = {"class-en": "en-GB", "class-fr": "fr-FR"}
+ADDRESS = "192.168.1.20:8280"
+"""Shown in place of this machine's."""
 
 
 def take(browser: Browser, base_url: str, shot: Shot) -> bytes:
@@ -84,7 +94,7 @@ def take(browser: Browser, base_url: str, shot: Shot) -> bytes:
             page.locator(".text-written span").nth(12).click()
             expect(page.locator("#inspector")).to_be_visible()
         if shot.viewport == PHONE:
-            page.locator("#generate").evaluate("button => button.scrollIntoView({block: 'start'})")
+            page.locator("#sheets").evaluate("one => one.scrollIntoView()")
         else:
             page.evaluate("() => scrollTo(0, 0)")
         return page.screenshot()
@@ -121,6 +131,50 @@ def take_training(browser: Browser) -> dict[str, bytes]:
         return shots
 
 
+def take_pupil(browser: Browser) -> bytes:
+    """A pupil's path through a class, from left to right."""
+    if not TALES.exists():
+        raise SystemExit(f"{TALES} is not here: python -m simpleml.corpora get contes")
+    document = docx(*TALES.read_text("utf-8")[:TALE_CHARACTERS].split("\n\n"))
+    with tempfile.TemporaryDirectory() as folder, class_server(folder, "francais") as server:
+        link = f"{server.base_url}/class#k={ClassStore(folder).open().pupils}"
+        context = browser.new_context(
+            locale="fr-FR", color_scheme="light", reduced_motion="reduce", service_workers="block",
+            viewport={"width": PUPIL[0], "height": PUPIL[1]}, has_touch=True, is_mobile=True,
+        )  # fmt: skip
+        page, home = context.new_page(), Path(folder)
+        moments = path(page, link, document, name="mes-contes", epochs=4, home=home)
+        shots = [Image.open(io.BytesIO(page.screenshot())) for _ in moments]
+    width = len(shots) * (PUPIL[0] + GAP) - GAP
+    strip = Image.new("RGB", (width, PUPIL[1]), "white")
+    for number, shot in enumerate(shots):
+        strip.paste(shot, (number * (PUPIL[0] + GAP), 0))
+    packed = io.BytesIO()
+    strip.save(packed, "PNG")
+    return packed.getvalue()
+
+
+def take_class(browser: Browser) -> dict[str, bytes]:
+    """The teacher's page of a class, in both languages."""
+    shots = {}
+    with tempfile.TemporaryDirectory() as folder, class_server(folder, "contes") as server:
+        key = ClassStore(folder).open().teacher
+        for name, locale in CLASS.items():
+            with opened(browser, f"{server.base_url}/class#k={key}", locale, DESK) as page:
+                expect(page.locator("#qr")).to_have_attribute("alt", re.compile("QR"))
+                page.locator("#address").evaluate(
+                    "(one, address) => { one.textContent = `http://${address}/class`; }", ADDRESS
+                )
+                shots[name] = page.screenshot()
+    return shots
+
+
+def class_server(folder: str, model: str) -> GunicornServer:
+    """A class with one model, in a folder of its own."""
+    shutil.copytree(ROOT / "ML" / model, Path(folder) / model)
+    return GunicornServer(folder, env={"SIMPLEML_CLASS": "1"})
+
+
 @contextmanager
 def opened(
     browser: Browser, address: str, locale: str, viewport: tuple[int, int], dark: bool = False
@@ -151,12 +205,12 @@ def curve(models_dir: Path, names: tuple[str, ...]) -> bytes:
     figure = Figure(figsize=(8, 4), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for name in names:
-        records = read_history(models_dir / name / "training.csv")
-        points = [
-            (one.seconds / 60, one.selection_nats)
-            for one in records
-            if one.selection_nats is not None
-        ]
+        with (models_dir / name / "training.csv").open() as file:
+            points = [
+                (float(row["seconds"]) / 60, float(row["selection_nats"]))
+                for row in csv.DictReader(file)
+                if row["selection_nats"]
+            ]
         axes.plot(*zip(*points, strict=True), marker=".", label=name)
     axes.set(xlabel="minutes", ylabel="nats", xlim=(0, None), ylim=(0.9, 2.6))
     axes.grid(alpha=0.3)
@@ -167,15 +221,15 @@ def curve(models_dir: Path, names: tuple[str, ...]) -> bytes:
     return picture.getvalue()
 
 
-def keep(name: str, png: bytes) -> None:
+def keep(name: str, png: bytes, most: int = MOST_BYTES) -> None:
     """Write a picture with few colours, so that a clone stays small."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     packed = io.BytesIO()
     small.save(packed, "PNG", optimize=True)
     content = packed.getvalue()
-    if len(content) > MOST_BYTES:
-        raise SystemExit(f"{name} has {len(content):,} bytes, more than {MOST_BYTES:,}")
+    if len(content) > most:
+        raise SystemExit(f"{name} has {len(content):,} bytes, more than {most:,}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{name}.png").write_bytes(content)
     print(f"{name}.png {picture.width}x{picture.height} {len(content):,} bytes", flush=True)
@@ -184,7 +238,7 @@ def keep(name: str, png: bytes) -> None:
 def main() -> None:
     """Make the pictures that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    every = [*SHOTS, *TRAINING, "curve"]
+    every = [*SHOTS, *TRAINING, *CLASS, "pupil", "curve"]
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
     wanted = parser.parse_args().names or every
     if unknown := sorted(set(wanted) - set(every)):
@@ -207,6 +261,11 @@ def main() -> None:
         if set(wanted) & set(TRAINING):
             for name, png in take_training(browser).items():
                 keep(name, png)
+        if set(wanted) & set(CLASS):
+            for name, png in take_class(browser).items():
+                keep(name, png)
+        if "pupil" in wanted:
+            keep("pupil", take_pupil(browser), MOST_STRIP_BYTES)
         browser.close()
 
 

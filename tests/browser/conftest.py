@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import OpenPage, choose_model, write_models
+from pages import OTHER_HOST, OpenPage, choose_model, write_models
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from servers import GunicornServer
 
@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {OTHER_HOST} 127.0.0.1",
 ]
 expect.set_options(timeout=60_000)
 
@@ -73,7 +74,8 @@ def open_page(browser: Browser, page_server: GunicornServer) -> Iterator[OpenPag
         until_ready: bool = True,
         **options: Any,
     ) -> Page:
-        context = browser.new_context(**{"locale": "en-GB", **options})
+        usual = {"locale": "en-GB", "service_workers": "block"}  # one would hide what is asked
+        context = browser.new_context(**{**usual, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
@@ -81,7 +83,8 @@ def open_page(browser: Browser, page_server: GunicornServer) -> Iterator[OpenPag
 
         def console(message: Any) -> None:
             failed = message.text.startswith("Failed to load resource")
-            if message.type in ("error", "warning") and not (failed and may_fail):
+            blocked = "Service Worker registration blocked" in message.text
+            if message.type in ("error", "warning") and not (failed and may_fail) and not blocked:
                 problems.append(f"{message.type}: {message.text}")
 
         page.on("console", console)

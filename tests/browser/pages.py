@@ -10,10 +10,14 @@ from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-PIXEL = bytes.fromhex(  # a PNG of one pixel
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636060"
-    "606000000005000167a5f6450000000049454e44ae426082"
-)
+CURVE = """\
+epoch,step,seconds,characters_per_second,learning_rate,loss,selection_nats,validation_nats,validation_bits,best
+1,10,60,900,0.002,2.5,2.1,,3.03,yes
+2,20,125,900,0.001,1.9,1.7,,2.45,yes
+3,30,190,900,0.0005,1.6,1.72,,2.48,no
+"""
+OTHER_HOST = "atelier.test"
+"""A name of this machine that browsers do not take for its own: plain http, as on a network."""
 PHONE = {
     "viewport": {"width": 360, "height": 740},
     "is_mobile": True,
@@ -33,10 +37,11 @@ def write_models(folder: Path) -> None:
         "tales",
         alphabet=ALPHABET + "<>&",
         metrics={"bits_per_character": 2.164},
+        training={"begun_from": {"name": None, "bar_nats": 1.9}},
         corpus={"source": HOSTILE, "licence": "public domain", "characters": 250_000},
         notes={"examples": ["once upon a time ", "the sultan & the <b>vizier</b> "]},
     )
-    (tales / "training.png").write_bytes(PIXEL)
+    (tales / "training.csv").write_text(CURVE)
     write_model(folder, "flow", stateful=True, seed=1, units=48)
     write_model(folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2)
     write_model(
@@ -80,6 +85,12 @@ def written(page: Page, number: int = 0) -> str:
     return page.locator(".text-written").nth(number).text_content() or ""
 
 
+def open_code(page: Page, number: int = 0) -> None:
+    """Open the window with a text's lines of code, whose script the page fetches then."""
+    page.locator(".sheet").nth(number).get_by_role("button", name="Code").click()
+    expect(page.locator("#code-dialog")).to_be_visible()
+
+
 def address_of(page: Page) -> str:
     """What the address bar shows now (page.url learns of it later)."""
     return str(page.evaluate("() => location.href"))
@@ -96,6 +107,14 @@ def serious(page: Page) -> list[str]:
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
+
+
+def findings(page: Page) -> list[str]:
+    """What any of axe-core's rules finds, best practices and the size of targets included."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"rules": {"target-size": {"enabled": True}}})
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found.response["violations"]]
 
 
 def picture(page: Page, name: str) -> None:

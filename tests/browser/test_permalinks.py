@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from models import write_model
-from pages import OpenPage, address_of, picture, text_of, wait_until_done, write
+from pages import OpenPage, address_of, open_code, picture, text_of, wait_until_done, write
 from playwright.sync_api import Page, expect
 from servers import GunicornServer
+
+from simpleml.web.classroom.lan import lan_address
 
 
 def link_of(page: Page) -> str:
@@ -37,6 +40,32 @@ def test_a_link_brings_the_text_back_exactly(open_page: OpenPage) -> None:
     picture(other, "permalink")
 
 
+def test_links_and_code_name_an_address_that_others_reach(
+    open_page: OpenPage, page_models: Path
+) -> None:
+    address = lan_address()
+    if address == "127.0.0.1":
+        pytest.skip("this machine is on no network")
+    with GunicornServer(page_models, host="0.0.0.0") as server:
+        port = urlsplit(server.base_url).port
+        page = open_page(base=f"http://localhost:{port}", model="tales")
+        write(page, "once ", 30)
+        wait_until_done(page)
+        assert address_of(page).startswith(f"http://localhost:{port}/#m=tales")
+        page.get_by_role("button", name="Link").click()
+        link = page.locator("#link-address").input_value()
+        assert link.startswith(f"http://{address}:{port}/#m=tales")
+        page.locator("#link-dialog").get_by_role("button", name="Close").click()
+        open_code(page)
+        curl = page.locator("#code-curl").text_content() or ""
+        assert f"http://{address}:{port}/tales" in curl
+        other = open_page(
+            urlsplit(link).path[1:] + "#" + urlsplit(link).fragment, base=f"http://{address}:{port}"
+        )
+        expect(other.locator(".sheet")).to_have_attribute("data-link", "same")
+        assert text_of(other) == text_of(page)
+
+
 def test_a_stopped_and_continued_text_comes_back_too(open_page: OpenPage) -> None:
     page = open_page(model="slow")
     write(page, "once ", 10_000)
@@ -57,7 +86,7 @@ def test_a_link_pasted_into_the_open_page_is_followed(open_page: OpenPage) -> No
     write(page, "once ", 30)
     wait_until_done(page)
     text, link = text_of(page), link_of(page)
-    page.get_by_role("button", name="new dice").click()
+    page.get_by_role("button", name="new chance").click()
     wait_until_done(page)
     assert text_of(page) != text
     page.evaluate("link => { location.hash = link; }", link)
@@ -75,7 +104,7 @@ def test_other_weights_are_said(open_page: OpenPage, tmp_path: Path) -> None:
         write_model(tmp_path, "changing", seed=2)
         other = open_page(link, base=server.base_url)
         wait_until_done(other)
-        expect(other.locator(".notice")).to_contain_text("other weights")
+        expect(other.locator(".notice")).to_contain_text("trained again since")
         assert text_of(other) != text
 
 
@@ -100,7 +129,7 @@ def test_a_link_with_values_out_of_bounds_says_what_the_server_says(open_page: O
 
 def test_one_link_brings_all_temperatures_back(open_page: OpenPage) -> None:
     page = open_page(model="tales", viewport={"width": 1440, "height": 900})
-    page.get_by_text("Three temperatures").click()
+    page.get_by_text("3 temperatures").click()
     page.locator("#temperature-high").fill("1.5")
     write(page, "the vizier &=#", 80)
     wait_until_done(page, 3)
@@ -126,7 +155,7 @@ def test_one_link_brings_all_temperatures_back(open_page: OpenPage) -> None:
 
 def test_one_link_brings_two_models_back_with_what_was_continued(open_page: OpenPage) -> None:
     page = open_page(model="tales")
-    page.get_by_text("Two models").click()
+    page.get_by_text("2 models").click()
     page.locator("#model2").select_option("flow")
     write(page, "the vizier ", 60)
     wait_until_done(page, 2)

@@ -17,10 +17,10 @@ const recipe = (more = {}) => ({
 test("a link that is read again says what it said", () => {
   const every = {
     ...part, top_k: 5, top_p: 0.9, min_p: 0.1, repetition_penalty: 1.2, max_copy: 20,
-    stateful: false, stop: ["\n", "&x="],
+    stateful: false, stop: ["\n", "&x="], mix: "tales:0.7,flow:0.3",
   };
   const link = {
-    columns: [recipe({ parts: [every, part] }), recipe({ model: "flow", seed: "le sultan é" })],
+    columns: [recipe({ model: "tales+flow", parts: [every, { ...part, mix: "tales:1,flow:0" }] }), recipe({ model: "flow", seed: "le sultan é" })],
     copies: true,
   };
   assert.deepEqual(read(`#${write(link)}`), link);

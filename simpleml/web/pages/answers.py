@@ -9,6 +9,7 @@ from pydantic import Field
 # pydantic reads TypedDict from here before Python 3.12
 from typing_extensions import TypedDict
 
+from simpleml.jobs.report import CurvePoint
 from simpleml.web.answers import SeedChangeAnswer
 
 
@@ -25,9 +26,26 @@ class ModelChoice(TypedDict):
     """A model as the playground's list shows it."""
 
     name: str
-    curve: Annotated[bool, Field(description="It has a picture of its training.")]
+    title: Annotated[dict[str, str], Field(description="What pages call it, by language.")]
+    language: Annotated[str | None, Field(description="Of its text, as in BCP 47: fr, en.")]
+    bits: Annotated[float | None, Field(description="Per character of text it never saw.")]
+    finished: Annotated[bool, Field(description="False while it is still learning.")]
+    curve: Annotated[bool, Field(description="How its training went is known.")]
     originality: Annotated[
-        bool, Field(description="The text that it was trained on lies beside the models.")
+        bool, Field(description="The text that it was trained on lies in the models folder.")
+    ]
+    fetchable: Annotated[
+        bool,
+        Field(description="It does not, but it is published: POST /v1/models/{model}/text."),
+    ]
+
+
+class CurveAnswer(TypedDict):
+    """How the training of a model went."""
+
+    curve: Annotated[list[CurvePoint], Field(description="At most 300 epochs, spread evenly.")]
+    counting_bits: Annotated[
+        float | None, Field(description="Per character: what counting needs on the same text.")
     ]
 
 
@@ -60,3 +78,4 @@ class QueueAnswer(TypedDict):
             "not wait in this worker.",
         ),
     ]
+    seconds: Annotated[float | None, Field(ge=0, description="A guess at how long it still waits.")]

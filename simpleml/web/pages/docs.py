@@ -1,4 +1,8 @@
-"""/openapi.json, and /docs: the same to read, as one page that needs nothing from elsewhere."""
+"""/openapi.json, and /docs: the same to read, as one page that needs nothing from elsewhere.
+
+Neither asks for a key: they say what any server like this one can do, and a browser has no way to
+send one with an address.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from markupsafe import Markup, escape
 
 from simpleml.web.openapi.document import document
 from simpleml.web.openapi.operation import HTML, JSON, STRING, Operation, Routes, Schema
+from simpleml.web.pages.rendering import frame
 
-blueprint = Routes("docs", tag="operate")
+blueprint = Routes("docs", tag="operate", key="none")
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 
@@ -45,6 +50,8 @@ def docs() -> Response:
     current = _current()
     page = render_template(
         "docs.html",
+        **frame("docs", "en"),
+        bare=True,
         document=current,
         groups=groups(current),
         schemas=current["components"]["schemas"],
@@ -55,7 +62,12 @@ def docs() -> Response:
     return Response(
         page,
         content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"},
+        headers={
+            "Content-Security-Policy": _POLICY,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-cache",
+            "Vary": "Cookie",
+        },
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response, current_app, jsonify
 
 from simpleml import __version__
+from simpleml.web.classroom.access import visible
 from simpleml.web.negotiation import CONTENT_TYPES, wants_page
 from simpleml.web.openapi.operation import HTML, JSON, STRING, TEXT, Operation, Routes
 from simpleml.web.pages.answers import HomeAnswer
@@ -24,6 +25,7 @@ LINKS = {
     "card": "/{model}",
     "completions": "/v1/completions",
     "chat": "/v1/chat/completions",
+    "score": "/v1/score",
     "readiness": "/readyz",
     "metrics": "/metrics",
 }
@@ -54,7 +56,7 @@ def home() -> Response:
     answer: HomeAnswer = {
         "name": "SimpleML",
         "version": __version__,
-        "models": service.loader.names(),
+        "models": visible(service.loader.names()),
         "links": LINKS,
     }
     response = jsonify(answer)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from flask import Response, current_app
 
 from simpleml.web.openapi.operation import HTML, STRING, Operation, Routes
-from simpleml.web.pages.rendering import render_page
+from simpleml.web.pages.rendering import limits, render_page
 from simpleml.web.service import Service
 from simpleml.web.train.access import require_on
+from simpleml.web.train.parameters import TrainParameters
 
 blueprint = Routes("training_page", tag="train", key="training")
 
@@ -29,5 +30,6 @@ def page() -> Response:
     return render_page(
         "training.html",
         "training",
+        limits=limits(TrainParameters),
         max_bytes=service.settings.training_max_bytes,
     )

@@ -28,11 +28,16 @@ export function start() {
 /** @type {Promise<string> | null} one question, however many requests wait for its answer */
 let asking = null;
 
-/** Ask for a key. @returns {Promise<string>} "" when the visitor has none */
-export function askKey() {
+/**
+ * Ask for a key.
+ * @param {boolean} wrong whether the one that was given before opens nothing here
+ * @returns {Promise<string>} "" when the visitor has none
+ */
+export function askKey(wrong) {
   asking ??= new Promise((resolve) => {
     const dialog = $("key-dialog");
     $("key").value = "";
+    $("key-wrong").hidden = !wrong;
     dialog.addEventListener(
       "close",
       () => {

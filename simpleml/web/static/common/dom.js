@@ -6,6 +6,9 @@
 /** @param {string} id @returns {any} the element of that id */
 export const $ = (id) => document.getElementById(id);
 
+/** Where others reach this server, who do not sit at the machine that calls it localhost. */
+export const origin = () => document.body.dataset.origin || location.origin;
+
 /**
  * Make an element.
  * @param {string} tag

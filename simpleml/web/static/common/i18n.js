@@ -3,6 +3,8 @@
  * too; an element remembers which entry it shows, so that the language can change at any time.
  */
 
+import { french } from "./typography.js";
+
 /** @type {Record<string, string>} */
 let words = {};
 let language = document.documentElement.lang;
@@ -20,7 +22,12 @@ async function load(name) {
     if (!answer.ok) throw new Error(`no words for ${name}`);
     return answer.json();
   };
-  return Object.assign({}, ...(await Promise.all(folders.map(read))));
+  const inside = document.getElementById("words"); // of a page that is a single file
+  const all = inside
+    ? JSON.parse(inside.textContent)[name]
+    : Object.assign({}, ...(await Promise.all(folders.map(read))));
+  if (name !== "fr") return all;
+  return Object.fromEntries(Object.entries(all).map(([key, text]) => [key, french(text)]));
 }
 
 /**
@@ -45,20 +52,25 @@ export const current = () => language;
  */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
 
-/** A share as a percentage: 43 %, 0.2 %. @param {number} share */
-export const percent = (share) =>
-  number(share, { style: "percent", maximumFractionDigits: share < 0.095 ? 1 : 0 });
+/** A share as a percentage: 43 %, 0.2 %, 99.6 %; all or nothing only where it is. @param {number} share */
+export function percent(share) {
+  const maximumFractionDigits = share < 0.095 || share > 0.985 ? 1 : 0;
+  const shown = share < 1 ? Math.min(share, 0.999) : share;
+  if (share > 0 && share < 0.0005) return `< ${number(0.001, { style: "percent", maximumFractionDigits })}`;
+  return number(shown, { style: "percent", maximumFractionDigits });
+}
 
 /**
  * The words of an entry. An entry with the forms .one and .other is chosen by `count`.
  * @param {string} key
- * @param {Record<string, any>} [values] for {gaps}; numbers are written as the language does
+ * @param {Record<string, any>} [values] for {gaps}; numbers are written as the language does, and
+ *     functions are asked each time, for what the language changes
  */
 export function say(key, values = {}) {
   const form = new Intl.PluralRules(language).select(values.count ?? 0) === "one" ? "one" : "other";
   const entry = words[key] ?? words[`${key}.${form}`] ?? key;
   return entry.replace(/\{(\w+)\}/g, (gap, name) => {
-    const value = values[name];
+    const value = typeof values[name] === "function" ? values[name]() : values[name];
     if (value === undefined) return gap;
     return typeof value === "number" ? number(value) : String(value);
   });

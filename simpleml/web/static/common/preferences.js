@@ -7,6 +7,7 @@ import { $ } from "./dom.js";
 import * as i18n from "./i18n.js";
 
 function keep(name, value) {
+  if (document.getElementById("words")) return; // a page that is a single file keeps nothing
   document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax`;
 }
 

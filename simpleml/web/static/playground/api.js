@@ -5,7 +5,7 @@ import { events } from "../common/stream.js";
 
 const address = (model) => `/${encodeURIComponent(model)}`;
 
-/** @returns {Promise<Array<{name: string, curve: boolean, originality: boolean}>>} */
+/** @returns {Promise<Array<{name: string, curve: boolean, originality: boolean, fetchable: boolean}>>} */
 export const models = async () => (await (await call("/api/models")).json()).models;
 
 /** A model's card; the server loads the model on the way, so that its first text comes at once. */
@@ -26,9 +26,18 @@ export const originality = async (model, text, signal) =>
  */
 export const queue = async (request) => (await call(`/api/queue?request=${request}`)).json();
 
-/** The training curve as a blob (an <img> could not send the key). */
+const textOf = (model) => `/v1/models/${encodeURIComponent(model)}/text`;
+
+/** Whether what a model has read is on the server: {state, characters, progress, error, …}. */
+export const text = async (model, signal) => (await call(textOf(model), { signal })).json();
+
+/** Let the server fetch it; for those who may train. */
+export const fetchText = async (model, signal) =>
+  (await call(textOf(model), { method: "POST", keptAs: "simpleml-training-key", signal })).json();
+
+/** How a model's training went: {curve, counting_bits}. */
 export const curve = async (model, signal) =>
-  (await call(`/api/models/${encodeURIComponent(model)}/training.png`, { signal })).blob();
+  (await call(`/api/models/${encodeURIComponent(model)}/curve`, { signal })).json();
 
 /**
  * Generate and yield what the server sends; ends after `done`.
@@ -49,7 +58,7 @@ export async function* generate(model, body, signal, request) {
   try {
     for await (const event of events(response)) {
       if (event.name === "error") {
-        throw new ApiError(event.data.error.code ?? "other", event.data.error.message);
+        throw ApiError.from(event.data.error);
       }
       yield event;
       if (event.name === "done") return;

@@ -10,11 +10,13 @@
  * @property {string} text
  * @property {number} logprob natural logarithm of the network's probability
  * @property {Array<[string, number]>} top the likeliest symbols with theirs
+ * @property {number} [chance] with which it was drawn, after temperature and the other options
+ * @property {number[]} [chances] of those symbols
  */
 
 export class CellReader {
   constructor() {
-    /** @type {Array<{symbol: string, logprob: number, top: Array<[string, number]>}>} */
+    /** @type {Array<Omit<Cell, "text"> & {symbol: string}>} */
     this.ahead = [];
   }
 
@@ -29,14 +31,14 @@ export class CellReader {
     const cells = [];
     let rest = text;
     while (rest && this.ahead.length) {
-      const next = this.ahead.shift();
-      const separated = ` ${next.symbol}`;
-      const length = rest.startsWith(next.symbol)
-        ? next.symbol.length
+      const { symbol, ...thought } = this.ahead.shift();
+      const separated = ` ${symbol}`;
+      const length = rest.startsWith(symbol)
+        ? symbol.length
         : rest.startsWith(separated)
           ? separated.length
           : rest.length; // the text was cut inside this symbol
-      cells.push({ text: rest.slice(0, length), logprob: next.logprob, top: next.top });
+      cells.push({ text: rest.slice(0, length), ...thought });
       rest = rest.slice(length);
     }
     return cells;

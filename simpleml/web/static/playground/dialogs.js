@@ -1,9 +1,8 @@
 /** The windows over the page: a text's link and its code. */
 
-import { $ } from "../common/dom.js";
+import { $, origin } from "../common/dom.js";
 import { hasKey } from "../common/http.js";
 import { say, tell } from "../common/i18n.js";
-import { snippets } from "./snippets.js";
 
 /** @param {string} address */
 export function showLink(address) {
@@ -17,8 +16,9 @@ export function showLink(address) {
  * @param {Record<string, any>} body of the last request
  * @param {number} requests how many the text took
  */
-export function showCode(model, body, requests) {
-  const lines = snippets(location.origin, model, body, hasKey());
+export async function showCode(model, body, requests) {
+  const { snippets } = await import("./snippets.js");
+  const lines = snippets(origin(), model, body, hasKey());
   for (const [language, text] of Object.entries(lines)) $(`code-${language}`).textContent = text;
   const explained = requests > 1 ? "code.explained.continued" : "code.explained";
   tell($("code-explained"), explained, { count: requests });

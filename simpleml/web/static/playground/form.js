@@ -2,11 +2,12 @@
 
 import { $ } from "../common/dom.js";
 import { number, onLanguage, say, tell } from "../common/i18n.js";
+import { percentOf } from "./blend.js";
+import { wordsOf } from "./temperature.js";
 
 /** What each option is when it need not be sent. */
 const USUAL = { top_k: 0, top_p: 1, min_p: 0, repetition_penalty: 1 };
 const MAY_BE_EMPTY = ["random_state", "max_copy"];
-const BANDS = [0, 0.35, 0.6, 0.85, 1.05, 1.4]; // upper bounds of temperature.0 to temperature.5
 const MOST_STOPS = 4;
 
 const temperatureFields = ["low", "middle", "high"].map((one) => `temperature-${one}`);
@@ -35,7 +36,7 @@ export function start() {
 
 const layouts = () => [...document.querySelectorAll("input[name=layout]")];
 
-/** @returns {"one" | "temperatures" | "models"} */
+/** @returns {"one" | "temperatures" | "models" | "blend"} */
 export const layout = () => layouts().find((one) => one.checked).value;
 
 /** @param {string} name */
@@ -46,18 +47,29 @@ export function setLayout(name) {
 
 function showLayout() {
   const now = layout();
-  $("second-model").hidden = now !== "models";
+  $("second-model").hidden = now !== "models" && now !== "blend";
+  $("blend").hidden = now !== "blend";
   $("one-temperature").hidden = now === "temperatures";
   $("three-temperatures").hidden = now !== "temperatures";
 }
 
 function showTemperature() {
   const value = Number($("temperature").value);
-  const band = BANDS.findIndex((bound) => value <= bound);
-  const words = `temperature.${band < 0 ? BANDS.length : band}`;
+  const words = wordsOf(value);
   $("temperature-value").textContent = number(value, { maximumFractionDigits: 2 });
   tell($("temperature-words"), words);
   $("temperature").setAttribute("aria-valuetext", `${number(value)}. ${say(words)}`);
+}
+
+/** How much of the text is the second model's, in percent. */
+export const share = () => $("share").valueAsNumber;
+
+/** Say how much each model counts. @param {string} first @param {string} second */
+export function showShare(first, second) {
+  const key = first && second ? "share.value" : "";
+  const values = { first, second, percent: 100 - share(), other: share() };
+  tell($("share-value"), key, values);
+  $("share").setAttribute("aria-valuetext", key && say(key, values));
 }
 
 function reset() {
@@ -123,6 +135,7 @@ export function setOptions(given) {
   reset();
   $("size").value = String(given.size);
   $("temperature").value = String(given.temp);
+  if (given.mix) $("share").value = String(percentOf(given.mix));
   for (const name of Object.keys(USUAL)) {
     if (given[name] !== undefined) $(name).value = String(given[name]);
   }

@@ -6,6 +6,9 @@ import { spoken, visible } from "./symbols.js";
 
 const GAP = 8; // pixels between the character and the window
 const NARROW = "(max-width: 40rem)";
+const RARE = 0.1; // less is said as one chance in so many
+const STEPS = { back: ["‹", "inspect.back"], on: ["›", "inspect.on"], close: ["×", "inspect.close"] };
+const SAME = 0.005; // a difference that is not shown
 
 const place = () => $("inspector");
 let anchor = null;
@@ -14,6 +17,9 @@ let anchor = null;
 export function follow() {
   if (anchor) settle(anchor);
 }
+
+/** Whether an element is in the window. @param {EventTarget | null} element */
+export const holds = (element) => element instanceof Node && place().contains(element);
 
 /** Put the window away. */
 export function hide() {
@@ -27,76 +33,106 @@ export function hide() {
  * @param {HTMLElement} element the character's own
  * @param {import("./cells.js").Cell} cell
  * @param {number} position counted from 1
- * @param {boolean} aloud also say it to those who listen
+ * @param {Record<"back" | "on" | "close", () => void> | null} steps what its buttons do, where it
+ *     stays; it is also said to those who listen then
  */
-export function show(element, cell, position, aloud) {
+export function show(element, cell, position, steps) {
   if (anchor !== element) anchor?.classList.remove("inspected");
   anchor = element;
   element.classList.add("inspected");
-  const probability = Math.exp(cell.logprob);
-  const rows = cell.top.map(([symbol, logprob]) => ({
-    symbol,
-    share: Math.exp(logprob),
-    chosen: isChosen(cell, symbol),
-  }));
-  if (!rows.some((row) => row.chosen)) {
-    rows.push({ symbol: cell.text, share: probability, chosen: true });
-  }
-  const rest = Math.max(0, 1 - rows.reduce((sum, row) => sum + row.share, 0));
+  const rows = rowsOf(cell);
+  const changed = rows.some((row) => Math.abs(row.after - row.share) > SAME);
+  const pressed = holds(document.activeElement) && document.activeElement.dataset.step;
+  place().classList.toggle("both", changed);
+  place().classList.toggle("stays", Boolean(steps));
   place().replaceChildren(
     h(
-      "p",
+      "div",
       { class: "inspector-head" },
       h("strong", {}, visible(cell.text)),
-      h("span", {}, odds(probability)),
+      h("span", {}, odds(Math.exp(cell.logprob))),
+      steps && h("span", { class: "steps" }, ...Object.entries(steps).map(step)),
     ),
-    h("ol", {}, ...rows.map(bar), rest >= 0.001 ? restBar(rest) : null),
-    h("p", { class: "hint" }, say("inspect.note")),
+    changed ? heads() : null,
+    h("ol", {}, ...rows.map(bar)),
+    h("p", { class: "hint" }, say(changed ? "inspect.both" : "inspect.note")),
   );
   place().hidden = false;
   settle(element);
-  if (aloud) {
-    const list = cell.top.map(([symbol, logprob]) =>
-      say("inspect.probability", { symbol: spoken(symbol), probability: percent(Math.exp(logprob)) }),
-    );
-    announce(
-      say("inspect.spoken", {
-        position,
-        symbol: spoken(cell.text),
-        probability: percent(probability),
-        list: list.join(", "),
-      }),
-    );
+  if (pressed) place().querySelector(`[data-step=${pressed}]`)?.focus();
+  if (steps) speak(cell, position);
+}
+
+/** The likeliest symbols, the chosen one, and what is left. @param {import("./cells.js").Cell} cell */
+function rowsOf(cell) {
+  const rows = cell.top.map(([symbol, logprob], at) => {
+    const share = Math.exp(logprob);
+    return { symbol, share, after: cell.chances?.[at] ?? share, chosen: isChosen(cell, symbol) };
+  });
+  if (!rows.some((row) => row.chosen)) {
+    const share = Math.exp(cell.logprob);
+    rows.push({ symbol: cell.text, share, after: cell.chance ?? share, chosen: true });
   }
+  const left = (name) => Math.max(0, 1 - rows.reduce((sum, row) => sum + row[name], 0));
+  const rest = { symbol: "…", share: left("share"), after: left("after"), rest: true };
+  return rest.share >= 0.001 ? [...rows, rest] : rows;
+}
+
+function speak(cell, position) {
+  const list = cell.top.map(([symbol, logprob]) =>
+    say("inspect.probability", { symbol: spoken(symbol), probability: percent(Math.exp(logprob)) }),
+  );
+  announce(
+    say("inspect.spoken", {
+      position,
+      symbol: spoken(cell.text),
+      probability: percent(Math.exp(cell.logprob)),
+      list: list.join(", "),
+    }),
+  );
 }
 
 /** A word is shown with a separator that is not part of its symbol. */
 const isChosen = (cell, symbol) => cell.text === symbol || cell.text === ` ${symbol}`;
 
+/** A chance in words where a percentage would say little. */
 function odds(probability) {
-  if (probability > 0.95) return say("inspect.certain");
+  if (probability >= RARE) return percent(probability);
   return say("inspect.odds", {
     odds: number(1 / Math.max(probability, 1e-9), { maximumSignificantDigits: 2 }),
   });
 }
 
-function bar({ symbol, share, chosen }) {
+/** A button that the text keeps its focus under. */
+function step([name, onclick]) {
+  const [sign, key] = STEPS[name];
+  const onmousedown = (event) => event.preventDefault();
+  const about = { type: "button", "data-step": name, "aria-label": say(key) };
+  return h("button", { ...about, onclick, onmousedown }, sign);
+}
+
+const heads = () =>
+  h(
+    "p",
+    { class: "inspector-heads", "aria-hidden": "true" },
+    h("span", {}, say("inspect.before")),
+    h("span", {}, say("inspect.after")),
+  );
+
+function bar({ symbol, share, after, chosen, rest }) {
   const track = h("span", { class: "track", "aria-hidden": "true" });
   track.style.setProperty("--share", String(share));
-  return h(
+  track.style.setProperty("--after", String(after));
+  const row = h(
     "li",
-    { class: chosen ? "chosen" : null },
+    { class: chosen ? "chosen" : rest ? "rest" : null },
     h("span", { class: "symbol" }, visible(symbol)),
     track,
     h("span", { class: "share" }, percent(share)),
+    h("span", { class: "share after" }, percent(after)),
     chosen ? h("span", { class: "visually-hidden" }, say("inspect.chosen")) : null,
   );
-}
-
-function restBar(share) {
-  const row = bar({ symbol: "…", share, chosen: false });
-  row.classList.add("rest");
-  row.setAttribute("aria-label", `${say("inspect.other")} ${percent(share)}`);
+  if (rest) row.setAttribute("aria-label", `${say("inspect.other")} ${percent(share)}`);
   return row;
 }
 

@@ -3,8 +3,10 @@
 import { $, h } from "../common/dom.js";
 import { describe } from "../common/failures.js";
 import { onLanguage, tell } from "../common/i18n.js";
+import { titleOf } from "../common/models.js";
 import * as api from "./api.js";
 import * as modelCard from "./model-card.js";
+import * as takeHome from "./take-home.js";
 
 export class ModelPicker {
   /**
@@ -20,16 +22,22 @@ export class ModelPicker {
     this.card = null;
     this.curves = new Set();
     this.asked = new AbortController();
+    this.shut = new AbortController(); // until the card is opened
     this.select.addEventListener("change", () => this.choose(this.select.value));
     onLanguage(() => this.#showCard());
   }
 
-  /** @param {Array<{name: string, curve: boolean}>} models */
+  /** @param {Array<import("../common/models.js").Choice & {curve: boolean}>} models */
   offer(models) {
+    const chosen = this.select.value;
     this.curves = new Set(models.filter((one) => one.curve).map((one) => one.name));
     this.select.replaceChildren(
-      ...models.map((one) => h("option", { value: one.name }, one.name)),
+      ...models.map((one) => {
+        const key = one.finished ? "model.title" : "model.learning";
+        return tell(h("option", { value: one.name }), key, { title: () => titleOf(one) });
+      }),
     );
+    if (chosen && this.has(chosen)) this.select.value = chosen;
   }
 
   /** Whether a model of that name can be chosen. @param {string} name */
@@ -73,12 +81,20 @@ export class ModelPicker {
     tell($("card-figure"), "");
     $("card-figure").textContent = modelCard.figure(this.card);
     const body = $("card-body");
-    body.replaceChildren(...modelCard.facts(this.card));
-    if (this.curves.has(this.card.model)) {
-      modelCard.curve(this.card.model, this.asked.signal).then(
-        (figure) => body.append(figure),
+    const complain = (error) => this.complain(...describe(error));
+    body.replaceChildren(
+      ...modelCard.facts(this.card),
+      takeHome.buttons(this.card.model, complain),
+    );
+    this.shut.abort();
+    if (!this.curves.has(this.card.model)) return;
+    const draw = () =>
+      modelCard.curve(this.card.model, this.asked.signal, body).then(
+        (figure) => figure && body.append(figure),
         () => {}, // the card is whole without its picture
       );
-    }
+    this.shut = new AbortController();
+    if ($("card").open) draw();
+    else $("card").addEventListener("toggle", draw, { once: true, signal: this.shut.signal });
   }
 }

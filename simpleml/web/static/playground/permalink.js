@@ -6,7 +6,8 @@
  *
  * m model, s seed, n length, t temperature, r random number, w the weights' hash, q precision,
  * c a checksum of the text, then: what was written by Continue, with: a text beside it (with the
- * same letters; s where its seed is another one), u=1 what is copied is underlined.
+ * same letters; s where its seed is another one), u=1 what is copied is underlined, mix the weights
+ * of the models of a blend, whose m is tales+flow.
  */
 
 /**
@@ -21,6 +22,7 @@
  * @property {number} [max_copy]
  * @property {boolean} [stateful]
  * @property {string[]} [stop]
+ * @property {string} [mix] of two models and their weights: "tales:0.7,flow:0.3"
  */
 
 /**
@@ -58,6 +60,7 @@ function partTo(parameters, options) {
   }
   if (options.stateful !== undefined) parameters.set("sf", options.stateful ? "1" : "0");
   for (const one of options.stop ?? []) parameters.append("x", one);
+  if (options.mix) parameters.set("mix", options.mix);
 }
 
 function partFrom(parameters) {
@@ -67,6 +70,7 @@ function partFrom(parameters) {
   }
   if (parameters.has("sf")) options.stateful = parameters.get("sf") === "1";
   if (parameters.has("x")) options.stop = parameters.getAll("x");
+  if (parameters.has("mix")) options.mix = parameters.get("mix");
   const whole = [options.size, options.random_state].every(Number.isInteger);
   const sound = Object.values(options).every((one) => typeof one !== "number" || isFinite(one));
   return whole && sound && Number.isFinite(options.temp) && options.size > 0 ? options : null;

@@ -5,26 +5,29 @@
 
 import { $, h } from "../common/dom.js";
 import { tell } from "../common/i18n.js";
+import { titleOf } from "../common/models.js";
 import * as api from "./api.js";
 import { visible } from "./symbols.js";
 
 const PAUSE = 120; // milliseconds without typing before the server is asked
 const MOST_LISTED = 6;
 
-let model = "";
-let unknownSymbol = null;
-let level = "char";
+/** @type {any[]} the cards of the models that will read it */
+let cards = [];
 let timer = 0;
 let asked = new AbortController();
-/** @type {Array<{position: number, original: string, replacement: string}>} */
-let changes = [];
-let read = { symbols: 0, window: null };
+/**
+ * How each of them reads it.
+ * @type {Array<{changes: Array<{position: number, original: string, replacement: string}>,
+ *     symbols: number, window: number | null}>}
+ */
+let readings = [];
 
 /** Bring the field to life. @param {() => void} submit what Ctrl + Enter does */
 export function start(submit) {
   const field = $("seed");
   field.addEventListener("input", () => {
-    changes = [];
+    readings = [];
     mark();
     check(PAUSE);
   });
@@ -45,32 +48,30 @@ export const value = () => $("seed").value.toWellFormed?.() ?? $("seed").value;
 /** @param {string} text */
 export function set(text) {
   $("seed").value = text;
-  changes = [];
+  readings = [];
   mark();
   check(0);
 }
 
-/** Read the seed as another model does. @param {any} card */
-export function setCard(card) {
-  model = card?.model ?? "";
-  unknownSymbol = card?.unknown_symbol ?? null;
-  level = card?.level ?? "char";
+/** Read the seed as other models do. @param {any[]} given their cards */
+export function setCards(given) {
+  cards = given;
   check(0);
 }
 
 function check(pause) {
   clearTimeout(timer);
   asked.abort();
-  if (!model) return;
+  if (!cards.length) return;
   timer = setTimeout(async () => {
     asked = new AbortController();
     const limit = Number(document.body.dataset.maxSeed);
     const length = [...value()].length;
     if (length > limit) return showTooLong(length, limit);
     try {
-      const answer = await api.encode(model, value(), asked.signal);
-      changes = answer.changes;
-      read = answer;
+      const { signal } = asked;
+      const seed = value();
+      readings = await Promise.all(cards.map(({ model }) => api.encode(model, seed, signal)));
       mark();
       list();
     } catch {
@@ -84,7 +85,10 @@ function mark() {
   const characters = [...value()];
   const pieces = [];
   let from = 0;
+  const changes = readings.flatMap((one) => one.changes);
+  changes.sort((one, other) => one.position - other.position);
   for (const { position, original } of changes) {
+    if (position < from) continue; // several models do not know it
     const to = position + [...original].length;
     pieces.push(
       characters.slice(from, position).join(""),
@@ -105,12 +109,16 @@ function showTooLong(count, limit) {
 
 /** Say what becomes of each unknown character, each kind once. */
 function list() {
+  $("seed-changes").replaceChildren(...readings.flatMap((one, at) => told(one, cards[at])));
+}
+
+function told({ changes, symbols, window }, card) {
   const kinds = new Map(changes.map((one) => [one.original, one.replacement]));
   const items = [...kinds].slice(0, MOST_LISTED).map(([original, replacement]) => {
     const key =
       replacement === ""
         ? "seed.dropped"
-        : replacement === unknownSymbol
+        : replacement === card.unknown_symbol
           ? "seed.unknown"
           : "seed.becomes";
     return tell(h("li"), key, {
@@ -123,10 +131,11 @@ function list() {
   }
   const shown = [];
   if (items.length) {
-    shown.push(tell(h("p"), "seed.changes"), h("ul", {}, ...items));
+    const key = cards.length > 1 ? "seed.changes.of" : "seed.changes";
+    shown.push(tell(h("p"), key, { model: () => titleOf(card) }), h("ul", {}, ...items));
   }
-  if (level === "char" && read.window && read.symbols > read.window) {
-    shown.push(tell(h("p", { class: "hint" }), "seed.window", { window: read.window }));
+  if (card.level === "char" && window && symbols > window) {
+    shown.push(tell(h("p", { class: "hint" }), "seed.window", { window }));
   }
-  $("seed-changes").replaceChildren(...shown);
+  return shown;
 }

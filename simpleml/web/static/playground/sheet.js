@@ -13,28 +13,25 @@ import { announce, h } from "../common/dom.js";
 import { describe } from "../common/failures.js";
 import { ApiError } from "../common/http.js";
 import { say, tell, tellAttribute } from "../common/i18n.js";
+import { titleOf } from "../common/models.js";
 import * as api from "./api.js";
+import { shown } from "./blend.js";
 import { CellReader } from "./cells.js";
+import * as passages from "./copied-passages.js";
 import { showCode } from "./dialogs.js";
 import * as permalink from "./permalink.js";
+import { showButtons } from "./sheet-buttons.js";
 import { TextView } from "./text-view.js";
 
 const ALTERNATIVES = 5; // how many of the likeliest symbols are asked for
 const PAUSES = [1, 2, 4, 8, 15, 30]; // seconds before each new attempt; the last one repeats
 const QUEUE_AFTER = 700; // milliseconds without a first character before the queue is shown
-const QUOTED = 80; // characters of the longest copied passage that are shown
 
 /** A name for a request, by which its place in the queue can be asked for. */
 const requestId = () =>
   [...crypto.getRandomValues(new Uint32Array(4))]
     .map((one) => one.toString(16).padStart(8, "0"))
     .join("");
-
-/** The beginning of a passage, on one line. @param {string} text */
-function shortened(text) {
-  const characters = [...text.replaceAll("\n", " ").trim()];
-  return characters.slice(0, QUOTED).join("") + (characters.length > QUOTED ? "…" : "");
-}
 
 export class Sheet {
   /**
@@ -43,6 +40,7 @@ export class Sheet {
    * @param {(sheet: Sheet, sameDice: boolean) => void} events.again
    * @param {(sheet: Sheet) => void} events.goOn
    * @param {(sheet: Sheet) => void} events.link
+   * @param {(sheet: Sheet) => void} events.publish
    * @param {() => boolean} events.showsCopies whether what is copied is to be underlined
    * @param {(model: string) => boolean} events.hasCorpus whether what it has read is there
    */
@@ -57,6 +55,8 @@ export class Sheet {
     this.parts = [];
     this.abort = new AbortController();
     this.examining = new AbortController();
+    /** The mix that the rest of the text is to be written with, while it is being changed. */
+    this.turned = "";
     this.element = h("article", { class: "sheet" });
     this.#build();
   }
@@ -74,6 +74,7 @@ export class Sheet {
    * @param {permalink.Recipe | null} [link] where the parts come from, to compare with
    */
   async write(card, seed, parts, link = null) {
+    this.turned = "";
     this.abort.abort();
     this.card = card;
     this.seed = seed;
@@ -81,8 +82,8 @@ export class Sheet {
     this.view.begin(card.model, seed);
     this.#tellNotice("");
     for (const options of parts) {
-      await this.#part(options);
-      if (this.state !== "done") return;
+      const turns = await this.#parts(options);
+      if (this.state !== "done" || turns) return;
     }
     if (link) this.#compare(link);
   }
@@ -90,11 +91,19 @@ export class Sheet {
   /** Go on from the text. @param {permalink.Options} options */
   async goOn(options) {
     this.#tellNotice("");
-    await this.#part(options);
+    await this.#parts(options);
+  }
+
+  /** Let the models of a blend count otherwise from here on. @param {string} mix */
+  turn(mix) {
+    if (!this.busy || this.parts.at(-1).options.mix === mix) return;
+    this.turned = mix;
+    this.abort.abort();
   }
 
   /** Stop at once; what there is stays. */
   stop() {
+    this.turned = "";
     if (this.busy) this.abort.abort();
   }
 
@@ -123,29 +132,44 @@ export class Sheet {
     tell(this.copies, "");
     if (!this.events.showsCopies() || this.busy || !this.view.cells.length) return;
     const name = this.card.model;
+    const named = { name: () => titleOf(this.card) };
     if (!this.events.hasCorpus(name)) {
-      tell(this.copies, "copies.unknown", { name });
+      tell(this.copies, "copies.unknown", named);
       return;
     }
     try {
       const found = await api.originality(name, this.view.text, signal);
-      this.view.underline(found.passages);
-      const key = found.longest ? "copies.some" : "copies.none";
-      tell(this.copies, key, {
-        share: Math.round(1000 * found.copied_share) / 10,
-        count: found.longest?.length ?? 0,
-        passage: found.longest ? shortened(found.longest.text) : "",
-      });
+      this.view.underline(found.passages, found.base?.passages);
+      this.copies.replaceChildren(...passages.said(found));
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "corpus_unavailable") tell(this.copies, "copies.unknown", { name });
+      if (error.code === "corpus_unavailable") tell(this.copies, "copies.unknown", named);
       else this.copies.replaceChildren(...describe(error));
     }
     announce(this.copies.textContent);
   }
 
   // --- one request ---
+
+  /**
+   * Make one request, and another one for the rest of its text each time that the mix is changed:
+   * each with the number after the last one's, so that the same dice go on.
+   * @returns {Promise<number>} how many more
+   */
+  async #parts(options) {
+    const to = this.view.cells.length + options.size;
+    for (let turns = 0; ; turns++) {
+      const from = this.view.cells.length;
+      await this.#part(options);
+      const mix = this.turned;
+      if (!mix) return turns;
+      this.turned = "";
+      const written = this.view.cells.length - from;
+      const random_state = (options.random_state + (written ? 1 : 0)) % 2 ** 32;
+      options = { ...options, mix, random_state, size: to - this.view.cells.length };
+    }
+  }
 
   /** Make one request, as often as it takes. */
   async #part(options) {
@@ -170,7 +194,7 @@ export class Sheet {
         break;
       } catch (error) {
         if (signal.aborted) {
-          this.#become("stopped");
+          if (!this.turned) this.#become("stopped");
           break;
         }
         if (!(error instanceof ApiError) || !error.passing) {
@@ -181,6 +205,7 @@ export class Sheet {
         if (this.view.cells.length > from) attempt = 0; // it did work
         const tried = await this.#pause(error, attempt, signal);
         this.resuming = this.view.cells.length > from;
+        if (!tried && this.turned) break;
         if (!tried) {
           this.#become("stopped");
           this.#tellNotice("given-up");
@@ -192,7 +217,13 @@ export class Sheet {
     const written = this.view.cells.length - from;
     // A text that a stop string ended is had again by its full size and that string.
     if (written && this.reason !== "stop") part.size = written;
+    if (this.turned && this.busy && written < options.size) {
+      if (!written) this.parts.pop();
+      return; // the next part goes on
+    }
+    this.turned = "";
     if (!written && this.parts.length > 1) this.parts.pop();
+    if (this.busy) this.#become("done"); // all was written when the mix was changed
     this.#finish();
   }
 
@@ -207,6 +238,8 @@ export class Sheet {
       const stream = api.generate(this.card.model, asked, signal, id);
       for await (const { name, data } of stream) {
         clearTimeout(watch.timer);
+        if (name === "queue") this.#tellPlace(data);
+        if (name === "queue") continue;
         if (name === "done") {
           this.reason = data.truncated_by ?? data.finish_reason;
           return;
@@ -233,18 +266,19 @@ export class Sheet {
     }
   }
 
+  #tellPlace({ place, waiting, seconds }) {
+    const values = { place, count: waiting, seconds: Math.ceil(seconds) };
+    // Without a place another worker answered than the one it waits in.
+    if (waiting) tell(this.status, place ? "state.place" : "state.queue", values);
+  }
+
   /** While nothing comes, say at which place of the queue the request of that id is. */
   #watchQueue(signal, id) {
     const watch = { timer: 0 };
     const look = async () => {
       const queue = await api.queue(id).catch(() => null);
       if (signal.aborted || this.state !== "waiting") return;
-      if (queue?.place) {
-        tell(this.status, "state.place", { place: queue.place, count: queue.waiting });
-      } else if (queue?.waiting) {
-        // another worker answered than the one it waits in
-        tell(this.status, "state.queue", { count: queue.waiting });
-      }
+      if (queue) this.#tellPlace(queue);
       watch.timer = setTimeout(look, 2 * QUEUE_AFTER);
     };
     watch.timer = setTimeout(look, QUEUE_AFTER);
@@ -310,13 +344,14 @@ export class Sheet {
       copy: button("copy.text", () => copyBy(this.buttons.copy, this.text)),
       link: button("link", () => this.events.link(this)),
       code: button("code", () => this.#showCode()),
+      publish: button("publish", () => this.events.publish(this)),
     };
     tellAttribute(this.buttons.other, "title", "again.other.hint");
     tellAttribute(this.buttons.copy, "title", "copy.text.hint");
     tellAttribute(this.buttons.link, "title", "link.hint");
     tellAttribute(this.buttons.code, "title", "code.hint");
     const keys = tell(h("p", { class: "hint keys" }), "sheet.keys");
-    const { stop, goOn, same, other, copy, link, code } = this.buttons;
+    const { stop, goOn, same, other, copy, link, code, publish } = this.buttons;
     this.element.replaceChildren(
       h("header", { class: "sheet-head" }, this.title, this.status),
       this.view.element,
@@ -327,7 +362,7 @@ export class Sheet {
         "footer",
         { class: "sheet-actions" },
         h("div", {}, stop, goOn, same, other),
-        h("div", {}, copy, link, code),
+        h("div", {}, copy, link, code, publish),
       ),
     );
   }
@@ -336,19 +371,16 @@ export class Sheet {
     this.state = state;
     this.element.dataset.state = state;
     this.element.setAttribute("aria-busy", String(this.busy));
-    const { stop, ...others } = this.buttons;
-    const focused = Object.values(this.buttons).find((one) => one === document.activeElement);
-    stop.hidden = !this.busy;
-    for (const button of Object.values(others)) button.hidden = this.busy;
-    others.goOn.hidden ||= state === "failed";
-    others.copy.hidden ||= !this.text;
-    // A button that goes away hands its focus on.
-    if (focused?.hidden) {
-      (this.busy ? stop : others.goOn.hidden ? others.same : others.goOn).focus();
-    }
-    const { temp, random_state } = this.parts.at(-1).options;
-    tell(this.title, "sheet.title", { model: this.card.model, temperature: temp });
-    tellAttribute(others.same, "title", "again.same.hint", { number: String(random_state) });
+    showButtons(this.buttons, this.busy, {
+      goOn: state === "failed",
+      copy: !this.text,
+      publish: !this.text || !document.documentElement.dataset.visitor,
+    });
+    const { temp, random_state, mix } = this.parts.at(-1).options;
+    const model = mix ? shown(mix) : () => titleOf(this.card);
+    tell(this.title, "sheet.title", { model, temperature: temp });
+    tellAttribute(this.view.element, "aria-label", "sheet.title", { model, temperature: temp });
+    tellAttribute(this.buttons.same, "title", "again.same.hint", { number: String(random_state) });
     const words = { waiting: "state.waiting", writing: "state.writing", retrying: "" }[state];
     if (words !== undefined) tell(this.status, words);
     this.events.changed(this);

@@ -88,9 +88,15 @@ export class TextView {
    * Underline the cells that lie in passages, and no others.
    * @param {Array<{start: number, length: number}>} passages counted in Unicode characters, which
    *     a cell may hold several of, and which JavaScript counts as two beyond the basic plane
+   * @param {Array<{start: number, length: number}>} [ofBase] those of what its base has read
    */
-  underline(passages) {
+  underline(passages, ofBase = []) {
     this.flush();
+    this.#mark(passages, "copied");
+    this.#mark(ofBase, "copied-base");
+  }
+
+  #mark(passages, name) {
     let at = 0;
     let next = 0; // passages come in the order of their beginnings and of their ends
     const end = (one) => one.start + one.length;
@@ -98,7 +104,7 @@ export class TextView {
       const after = at + [...cell.text].length;
       while (next < passages.length && end(passages[next]) < after) next += 1;
       const copied = next < passages.length && passages[next].start <= at;
-      this.shown[number].classList.toggle("copied", copied);
+      this.shown[number].classList.toggle(name, copied);
       at = after;
     }
   }
@@ -124,7 +130,9 @@ export class TextView {
       this.pinned = true;
       this.#inspect(at, true);
     });
-    this.element.addEventListener("blur", () => this.#leave());
+    this.element.addEventListener("blur", (event) => {
+      if (!inspector.holds(event.relatedTarget)) this.#leave();
+    });
     this.element.addEventListener("keydown", (event) => this.#walk(event));
   }
 
@@ -147,15 +155,24 @@ export class TextView {
     }[event.key];
     if (to === undefined || last < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    this.pinned = true;
-    this.#inspect(to, true);
-    this.shown[to].scrollIntoView({ block: "nearest" });
+    this.#walkTo(to);
   }
 
-  #inspect(at, aloud) {
+  #walkTo(at) {
+    this.pinned = true;
+    this.#inspect(at, true);
+    this.shown[at].scrollIntoView({ block: "nearest" });
+  }
+
+  #inspect(at, stays) {
     if (at === undefined) return;
     this.cursor = at;
-    inspector.show(this.shown[at], this.cells[at], at + 1, aloud);
+    const steps = {
+      back: () => this.#walkTo(Math.max(0, at - 1)),
+      on: () => this.#walkTo(Math.min(this.shown.length - 1, at + 1)),
+      close: () => this.#leave(),
+    };
+    inspector.show(this.shown[at], this.cells[at], at + 1, stays ? steps : null);
   }
 
   #leave() {

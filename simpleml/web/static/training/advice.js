@@ -2,7 +2,7 @@
 
 import { $, h } from "../common/dom.js";
 import { knows, number, onLanguage, percent, say } from "../common/i18n.js";
-import { duration } from "./times.js";
+import { duration } from "../common/times.js";
 
 /** @type {any} */
 let found = null;
@@ -22,7 +22,7 @@ function show() {
   place.replaceChildren(
     h("p", { class: "time" }, say("advice.time", { time: duration(found.seconds) })),
     h("p", {}, beginning(found.begins_from)),
-    h("ul", {}, ...found.advice.map((one) => h("li", {}, sentence(one)))),
+    h("ul", {}, ...found.advice.map((one) => h("li", {}, sentence(one), ...listed(one)))),
     h(
       "p",
       { class: "hint" },
@@ -37,12 +37,19 @@ function show() {
   );
 }
 
-/** What the training would begin from. @param {any} from */
-function beginning({ name, bits, counting_bits: counting }) {
-  if (!name) return say("advice.from_nothing");
+/** What a training begins from, and why. @param {any} from */
+export function beginning({ name, reason, bits, counting_bits: counting }) {
   const shown = (value) => number(value, { maximumFractionDigits: 2 });
+  if (!name) return say(`advice.from_nothing.${reason}`, { bits: shown(bits), counting: shown(counting) });
+  if (counting === null) return say("advice.begun.asked", { base: name, bits: shown(bits) });
   return say("advice.begun", { base: name, bits: shown(bits), counting: shown(counting) });
 }
+
+/** The words that one may not want to read, after the advice that tells of them. */
+const listed = ({ code }) =>
+  code === "unwanted_words"
+    ? [" ", h("q", {}, found.unwanted.map(({ word, times }) => `${word} (${times})`).join(", "))]
+    : [];
 
 /** An advice in words; one that this page does not know, in the server's own. */
 function sentence({ code, message, values }) {

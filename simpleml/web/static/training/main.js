@@ -7,6 +7,7 @@ import { describe } from "../common/failures.js";
 import * as i18n from "../common/i18n.js";
 import * as preferences from "../common/preferences.js";
 import * as advice from "./advice.js";
+import * as bring from "./bring.js";
 import * as server from "./server.js";
 import * as source from "./source.js";
 import { Training } from "./training.js";
@@ -17,6 +18,7 @@ const NUMBERS = ["layers", "units", "max_minutes", "epochs"];
 
 /** @type {Map<string, Training>} */
 const trainings = new Map();
+const CHOICES = ["auto", "nothing"]; // of what to begin from, before any model
 let checking = new AbortController();
 /** Whether the visitor chose a size; before that it is the one that is advised. */
 let sizeChosen = false;
@@ -29,6 +31,7 @@ preferences.start();
 dialogs.start();
 http.onKeyNeeded(dialogs.askKey);
 advice.start();
+bring.start({ confirm, changed: () => look() });
 source.start(textChanged);
 i18n.onLanguage(() => {
   for (const one of trainings.values()) one.show();
@@ -38,10 +41,36 @@ function textChanged(fromFile) {
   checking.abort();
   advice.tell(null);
   tell($("checking"), "");
+  adviseSize(null);
   const usable = source.isReady();
   $("check").disabled = $("start").disabled = !usable;
-  if (fromFile && !nameChosen) $("name").value = source.suggestedName();
+  if (fromFile && !nameChosen) {
+    $("name").value = source.suggestedName();
+    checkName();
+  }
   if (fromFile && usable) check();
+}
+
+/** Let the name be one that a model can have, as it is typed. */
+function cleanName() {
+  const field = $("name");
+  const name = source.asName(field.value);
+  if (name !== field.value) {
+    const caret = source.asName(field.value.slice(0, field.selectionStart)).length;
+    field.value = name;
+    field.setSelectionRange(caret, caret);
+  }
+  checkName();
+}
+
+/** Say whether the name is taken. */
+function checkName() {
+  const name = $("name").value;
+  const taken = trainings.has(name) || [...$("from").options].some((one) => one.value === name);
+  if (!taken || CHOICES.includes(name)) tell($("name-taken"), "");
+  else if ($("name-taken").textContent !== say("name.taken", { name })) {
+    tell($("name-taken"), "name.taken", { name });
+  }
 }
 
 /** What the form says besides the text; what is left empty is left out. */
@@ -51,8 +80,11 @@ function options() {
     validation: $("validation").value,
     lower: $("lower").checked,
   };
+  const from = $("from").value;
+  if (from !== "auto") found.from = from;
   for (const id of NUMBERS) {
     const field = $(id);
+    if (field.disabled) continue;
     if (field.value === "" && !field.validity.badInput) continue;
     if (!field.checkValidity()) {
       $("more").open = true;
@@ -64,6 +96,38 @@ function options() {
     found[id] = field.valueAsNumber;
   }
   return found;
+}
+
+/**
+ * Fill in the size that is advised; none where it is the usual one or a base's, which are taken by
+ * themselves: a size that is named keeps a training from beginning with a base of another one.
+ * @param {any} facts of a check; null for none
+ */
+function adviseSize(facts) {
+  if (sizeChosen) return;
+  const advised = facts && !facts.begins_from.name;
+  for (const id of ["layers", "units"]) {
+    const value = advised ? facts[`suggested_${id}`] : null;
+    $(id).value = value && value !== facts[id] ? value : "";
+  }
+}
+
+/** Offer the models that can be begun from. @param {string[]} names */
+function offer(names) {
+  const select = $("from");
+  const offered = [...select.options].map((one) => one.value);
+  for (const one of [...select.options]) {
+    if (![...CHOICES, ...names].includes(one.value)) one.remove();
+  }
+  for (const name of names) {
+    if (!offered.includes(name)) select.append(h("option", { value: name }, name));
+  }
+  sizesOfBase();
+}
+
+/** A model that is begun from has its own size. */
+function sizesOfBase() {
+  for (const id of ["layers", "units"]) $(id).disabled = !CHOICES.includes($("from").value);
 }
 
 /** Ask what the text is worth. */
@@ -85,10 +149,7 @@ async function check() {
     const facts = await server.check(source.content(), asked, signal);
     advice.tell(facts);
     announce($("advice").textContent);
-    if (!sizeChosen) {
-      $("layers").value = facts.suggested_layers;
-      $("units").value = facts.suggested_units;
-    }
+    adviseSize(facts);
     tell($("checking"), "");
   } catch (error) {
     if (signal.aborted) return;
@@ -112,6 +173,7 @@ async function start() {
     const now = await server.start(source.content(), asked);
     announce(say("started", { name: now.name }));
     nameChosen = locked = false;
+    $("name").value = "";
     await look();
     trainings.get(now.name)?.element.scrollIntoView({ block: "nearest" });
   } catch (error) {
@@ -162,6 +224,8 @@ async function look() {
     return;
   }
   complain(found.problem ? new http.ApiError("training_not_installed", found.problem) : null);
+  offer(found.beginnings);
+  bring.list(found.brought);
   const names = new Set(found.trainings.map((one) => one.name));
   for (const [name, one] of trainings) {
     if (!names.has(name)) {
@@ -179,6 +243,7 @@ async function look() {
     }
   }
   $("empty").hidden = trainings.size > 0;
+  if (document.activeElement === $("name") || $("name-taken").textContent) checkName();
   for (const one of trainings.values()) {
     // One stream at most: browsers open six connections to a server.
     if (["running", "stopping"].includes(one.now.state)) one.watch();
@@ -190,9 +255,22 @@ $("new").addEventListener("submit", (event) => {
   start();
 });
 $("check").addEventListener("click", check);
-$("name").addEventListener("input", () => (nameChosen = true));
-for (const id of ["layers", "units"]) $(id).addEventListener("input", () => (sizeChosen = true));
+for (const kind of ["input", "compositionend"]) {
+  $("name").addEventListener(kind, (event) => {
+    nameChosen = Boolean($("name").value);
+    if (!event.isComposing) cleanName();
+  });
+}
+for (const id of ["layers", "units"]) {
+  $(id).addEventListener("input", () => (sizeChosen = Boolean($("layers").value || $("units").value)));
+}
+$("from").addEventListener("change", () => {
+  sizesOfBase();
+  adviseSize(null);
+});
 textChanged(false);
 await look();
-setInterval(() => document.visibilityState === "visible" && look(), LOOK_MILLISECONDS);
+const lookIfSeen = () => document.visibilityState === "visible" && look();
+setInterval(lookIfSeen, LOOK_MILLISECONDS);
+document.addEventListener("visibilitychange", lookIfSeen);
 document.documentElement.dataset.ready = "true";

@@ -41,6 +41,19 @@ export const check = async (content, options, signal) =>
 export const start = async (content, options) =>
   (await ask(`${ROOT}?${query(options)}`, body(content))).json();
 
+/** Bring in a model. @param {File} file a zip @param {string} name its own if empty */
+export const bring = async (file, name) =>
+  (
+    await ask(`/v1/models/import?${query(name ? { name } : {})}`, {
+      body: file,
+      type: "application/zip",
+    })
+  ).json();
+
+/** Remove a model that was brought in. @param {string} name */
+export const removeBrought = async (name) =>
+  (await ask(`/v1/models/import/${encodeURIComponent(name)}`, { method: "DELETE" })).json();
+
 export const cancel = async (name) =>
   (await ask(`${address(name)}/cancel`, { method: "POST" })).json();
 
@@ -59,7 +72,7 @@ export const remove = async (name) => (await ask(address(name), { method: "DELET
 export async function* watch(name, signal) {
   const response = await ask(`${address(name)}/events`, { signal, accept: "text/event-stream" });
   for await (const { data } of events(response)) {
-    if (data.error) throw new ApiError(data.error.code, data.error.message);
+    if (data.error) throw ApiError.from(data.error);
     yield data;
   }
 }

@@ -22,15 +22,21 @@ export function isReady() {
   return files.length ? Array.isArray(found) : Boolean($("text").value.trim());
 }
 
-/** A model's name made of the file's, "" without a file. */
-export const suggestedName = () =>
-  (files[0]?.name ?? "")
-    .replace(/\.[^.]*$/, "")
+const SPELT = { œ: "oe", Œ: "OE", æ: "ae", Æ: "AE", ß: "ss", ø: "o", Ø: "O" };
+
+/** A text as a model may be called: the server's addresses know no other characters. */
+export const asName = (text) =>
+  text
+    .replace(/[œŒæÆßøØ]/g, (one) => SPELT[one])
     .normalize("NFD")
     .replace(/\p{M}+/gu, "") // accents
-    .replace(/[^A-Za-z0-9._-]+/g, "-")
-    .replace(/^[^A-Za-z0-9]+|-+$/g, "")
+    .replace(/-*[^A-Za-z0-9._-]+-*/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
     .slice(0, 64);
+
+/** A model's name made of the file's, "" without a file. */
+export const suggestedName = () =>
+  asName((files[0]?.name ?? "").replace(/\.[^.]*$/, "")).replace(/-+$/, "");
 
 /**
  * Bring the field to life.
@@ -113,6 +119,7 @@ export function isTooLarge() {
 function show() {
   $("chosen").hidden = !files.length;
   $("text").hidden = Boolean(files.length);
+  $("choose-row").hidden = Boolean(files.length); // "Another text" is the one button then
   const read = Array.isArray(found) ? found : [];
   $("file-name").textContent = files.map((file) => file.name).join(" + ");
   $("file-start").textContent = read.map((file) => file.beginning).join("\n…\n");

@@ -1,14 +1,17 @@
 /** One training on the page: how it stands, its curve, what it writes, what one can do with it. */
 
+import { curve } from "../common/curve.js";
 import { announce, h } from "../common/dom.js";
 import { describe } from "../common/failures.js";
-import { number, percent, say } from "../common/i18n.js";
-import { curve } from "./curve.js";
+import { isTeacher } from "../common/http.js";
+import { knows, percent, say } from "../common/i18n.js";
+import { beginning } from "./advice.js";
+import { Figures } from "./figures.js";
 import * as server from "./server.js";
-import { duration } from "./times.js";
+import { TimeLine } from "./time-line.js";
+import { sentences } from "./verdict.js";
 
 const LIVE = ["waiting", "running", "stopping"];
-const SAMPLES = 2;
 const MORE_MINUTES = 10;
 const LOSES = ["cancel", "delete"]; // what one is asked about first
 const RETRY_MILLISECONDS = 2000;
@@ -21,18 +24,17 @@ export class Training {
   constructor(summary, page) {
     this.name = summary.name;
     this.page = page;
-    this.now = { curve: [], samples: [], log: [], ...summary };
+    this.now = { curve: [], samples: [], ...summary };
     this.watching = null;
     this.title = h("h3", { id: `training-${this.name}` }, this.name);
     this.status = h("p", { class: "status" });
     this.bar = h("progress", { max: 1 });
-    this.figures = h("dl", { class: "figures" });
+    this.figures = new Figures();
+    this.beginning = h("p", { class: "hint" });
+    this.verdict = h("ul", { class: "verdict" });
     this.trouble = h("p", { class: "notice", role: "alert" });
     this.curve = h("div");
-    this.samples = h("div");
-    this.logLines = h("pre", { tabindex: 0, role: "region", lang: "en" });
-    this.logTitle = h("summary");
-    this.log = h("details", {}, this.logTitle, this.logLines);
+    this.timeLine = new TimeLine();
     this.use = h("a", { class: "primary use", href: `/?model=${encodeURIComponent(this.name)}` });
     this.buttons = {
       cancel: this.#button("cancel", server.cancel),
@@ -45,12 +47,13 @@ export class Training {
       { class: "sheet training", "aria-labelledby": this.title.id, "data-name": this.name },
       h("div", { class: "training-head" }, this.title, this.status),
       this.bar,
-      this.figures,
+      this.figures.element,
+      this.beginning,
+      this.verdict,
       this.trouble,
       this.curve,
-      this.samples,
+      this.timeLine.element,
       h("div", { class: "sheet-actions" }, h("div", {}, this.use, ...Object.values(this.buttons))),
-      this.log,
     );
     this.show();
     this.#refresh();
@@ -92,6 +95,7 @@ export class Training {
   /** Follow it no more. */
   leave() {
     this.watching?.abort();
+    this.timeLine.stop();
     this.element.remove();
   }
 
@@ -103,25 +107,41 @@ export class Training {
     this.bar.value = now.progress;
     this.bar.setAttribute("aria-label", say("progress", { name: this.name }));
     this.bar.hidden = now.state === "waiting" && !now.progress;
-    this.#showFigures();
-    this.trouble.textContent = now.error ? say(`state.${now.state}.why`) : "";
-    if (now.error) this.trouble.append(h("span", { class: "details", lang: "en" }, now.error));
-    this.curve.replaceChildren(...(now.curve.length > 1 ? [curve(this.name, now.curve)] : []));
-    this.#showSamples();
+    this.figures.show(now);
+    this.beginning.textContent = now.beginning ? beginning(now.beginning) : "";
+    this.#showVerdict();
+    this.#showTrouble();
+    const drawn = now.curve.length > 1;
+    const room = this.curve.clientWidth;
+    this.curve.replaceChildren(
+      ...(drawn ? [curve(this.name, now.curve, now.counting_bits ?? null, room)] : []),
+    );
+    this.timeLine.show(now.samples);
     this.use.hidden = !now.model_ready;
     this.use.textContent = say("use");
     for (const [what, button] of Object.entries(this.buttons)) {
       button.textContent = say(what, { minutes: MORE_MINUTES });
     }
+    const { visitor } = document.documentElement.dataset; // in a class, one of many
+    const mine = !visitor || now.visitor === visitor || isTeacher();
     this.buttons.cancel.hidden = !["waiting", "running"].includes(now.state);
     this.buttons.resume.hidden = !["failed", "cancelled", "interrupted"].includes(now.state);
     this.buttons.more.hidden = now.state !== "done" || !now.options.max_minutes;
     this.buttons.delete.hidden = ["running", "stopping"].includes(now.state);
-    this.log.hidden = !now.log.length;
-    this.logTitle.textContent = say("log");
-    this.logLines.setAttribute("aria-label", say("log"));
-    const lines = now.log.join("\n");
-    if (this.logLines.textContent !== lines) this.logLines.textContent = lines;
+    if (!mine) for (const button of Object.values(this.buttons)) button.hidden = true;
+  }
+
+  /** Why it failed, in the page's words or else in the server's. */
+  #showTrouble() {
+    const { state, error, error_reason, error_values } = this.now;
+    this.trouble.textContent = error ? say(`state.${state}.why`) : "";
+    if (!error) return;
+    this.trouble.append(
+      " ",
+      knows(`error.${error_reason}`)
+        ? say(`error.${error_reason}`, error_values)
+        : h("span", { class: "details", lang: "en" }, error),
+    );
   }
 
   #state() {
@@ -130,41 +150,16 @@ export class Training {
     if (state === "waiting") return say("state.waiting.next");
     if (state === "running" && !progress) return say("state.preparing");
     if (state === "running") return say("state.running", { share: percent(progress) });
-    return say(`state.${state}`);
+    const worse = state === "done" && this.now.verdict && !this.now.verdict.better;
+    return say(worse ? "state.done.worse" : `state.${state}`);
   }
 
-  #showFigures() {
-    const { now } = this;
-    const shown = [];
-    const add = (key, value) =>
-      shown.push(h("div", {}, h("dt", {}, say(key)), h("dd", {}, value)));
-    if (now.epoch) add("figure.epochs", number(now.epoch));
-    if (now.validation_bits !== null) {
-      add("figure.bits", number(now.validation_bits, { maximumFractionDigits: 2 }));
-    }
-    if (now.characters_per_second) add("figure.speed", number(now.characters_per_second));
-    if (now.state === "running" && now.seconds_left !== null) {
-      add("figure.left", duration(now.seconds_left));
-    } else if (now.seconds) add("figure.seconds", duration(now.seconds));
-    this.figures.replaceChildren(...shown);
-  }
-
-  #showSamples() {
-    const last = this.now.samples.slice(-SAMPLES);
-    this.samples.replaceChildren(
-      ...last.map(({ epoch, temperature, text }) =>
-        h(
-          "figure",
-          {},
-          h(
-            "figcaption",
-            { class: "hint" },
-            say("sample", { epoch, temperature: number(temperature) }),
-          ),
-          h("blockquote", { class: "training-sample" }, text),
-        ),
-      ),
-    );
+  /** What came of it, once it is over. */
+  #showVerdict() {
+    const { verdict } = this.now;
+    const said = verdict && !this.live && this.now.model_ready;
+    this.verdict.replaceChildren(...(said ? sentences(verdict) : []));
+    this.element.dataset.verdict = said ? (verdict.better ? "better" : "worse") : "";
   }
 
   #button(what, action) {

@@ -1,6 +1,6 @@
 /** Times for people. */
 
-import { number } from "../common/i18n.js";
+import { number } from "./i18n.js";
 
 const unit = (value, name) => number(value, { style: "unit", unit: name, unitDisplay: "long" });
 

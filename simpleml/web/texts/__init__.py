@@ -1,0 +1,1 @@
+"""The texts that shipped models have read, fetched where they are missing."""
