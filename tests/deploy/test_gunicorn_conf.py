@@ -20,6 +20,7 @@ from clients import address, ask, metric
 from servers import GunicornServer, Server, environment, free_port
 from waiting import wait_until
 
+from simpleml.cores import usable_cores
 from simpleml.web.service import default_threads
 
 
@@ -77,7 +78,7 @@ def test_workers_share_the_cores_however_their_number_was_given(
 ) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "7")
     configuration({})["post_fork"](SimpleNamespace(num_workers=workers), None)
-    assert default_threads() == max(1, len(os.sched_getaffinity(0)) // workers)
+    assert default_threads() == max(1, usable_cores() // workers)
 
 
 def test_bad_setting_stops_the_start_by_name(models_dir: Path) -> None:

@@ -84,7 +84,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
 def test_the_extras_are_the_lists(wheel: Path) -> None:
     (name,) = (name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/METADATA"))
     metadata = zipfile.ZipFile(wheel).read(name).decode()
-    assert re.findall(r"^Provides-Extra: (.*)$", metadata, re.M) == ["train", "gpu", "dev"]
+    assert re.findall(r"^Provides-Extra: (.*)$", metadata, re.M) == ["train", "gpu", "ray", "dev"]
     needed = re.findall(r"^Requires-Dist: ([\w-]+)(.*)$", metadata, re.M)
     serving = {package for package, rest in needed if "extra ==" not in rest}
     training = {package for package, rest in needed if 'extra == "train"' in rest}
