@@ -1,8 +1,10 @@
 # make serve   serve ML/ on http://0.0.0.0:8280            (HOST, PORT, WEB_CONCURRENCY, SIMPLEML_*)
+# make class   the same for a class: prints link and QR code
 # make train   the training requirements, for python train.py
 # make test    everything that the tests need, then all tests
 # make quick   the tests that one waits for
 # make test-oldest  serving with the oldest libraries that required-serve.txt allows
+# make test-harness  lm-evaluation-harness against /v1; 900 MB in an environment of its own
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
@@ -14,15 +16,15 @@ PORT   ?= 8280
 TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
-SHOWN  := $(if $(filter 0.0.0.0,$(HOST)),localhost,$(HOST))
 
-.PHONY: serve train test quick test-oldest lint wheel bench pins clean
+.PHONY: serve class train test quick test-oldest test-harness lint wheel bench pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
-	@echo "Serving $${SIMPLEML_MODELS_DIR:-ML} on http://$(SHOWN):$(PORT)   (Ctrl-C stops it)"
-	@echo "Try:  curl 'http://$(SHOWN):$(PORT)/sherlock/g/My%20dear%20Watson%2C%20you%20will%20/200'"
-	@HOST=$(HOST) PORT=$(PORT) exec $(BIN)/gunicorn -t 300 app:app
+	@HOST=$(HOST) PORT=$(PORT) exec $(BIN)/python -m simpleml serve $${SIMPLEML_MODELS_DIR:-ML}
+
+class: $(VENV)/.train
+	@HOST=$(HOST) PORT=$(PORT) exec $(BIN)/python -m simpleml class $${SIMPLEML_MODELS_DIR:-ML}
 
 train: $(VENV)/.train
 
@@ -40,9 +42,15 @@ test-oldest: $(VENV)/.dev
 	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --resolution lowest-direct -r required-serve.txt
 	$(BIN)/python -m uv pip freeze --quiet --python $(OLDEST) > $(OLDEST)/pins.txt
 	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --constraint $(OLDEST)/pins.txt \
-	  pytest pytest-xdist hypothesis psutil httpx openai
+	  pytest pytest-xdist hypothesis psutil httpx openai jsonschema-rs
 	$(OLDEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) \
 	  tests/reading tests/generation tests/commands tests/web --ignore tests/web/test_fuzz.py
+
+HARNESS := $(VENV)-harness
+test-harness: $(VENV)/.dev
+	$(BIN)/python -m uv venv --quiet --allow-existing --python $(BIN)/python $(HARNESS)
+	$(BIN)/python -m uv pip install --quiet --python $(HARNESS) -r required-harness.txt
+	SIMPLEML_TEST_HARNESS=$(HARNESS)/bin/python $(BIN)/python -m pytest $(PYTEST_ARGS) tests/harness
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -86,9 +94,9 @@ $(VENV)/.bench: required-bench.txt required.txt required-documents.txt required-
 	$(PIP) -r required-bench.txt
 	@touch $@
 
-# A browser for the page's tests and nginx for the deployment's, where the system lacks them.
+# A browser for the page's tests, nginx and HAProxy for the deployment's, where the system lacks them.
 $(VENV)/.system: | $(VENV)/.dev
-	@for pair in chromium:chromium nginx:nginx-light; do \
+	@for pair in chromium:chromium firefox-esr:firefox-esr nginx:nginx-light haproxy:haproxy; do \
 	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

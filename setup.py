@@ -25,6 +25,7 @@ setup(
     extras_require={
         "train": listed("required.txt"),
         "gpu": listed("required-gpu.txt"),
+        "ray": listed("required-ray.txt"),
         "dev": listed("required-dev.txt"),
     }
 )

@@ -33,10 +33,10 @@ MODES = {"stateful": True, "window": False}
 README_HEAD = """\
 # The models
 
-One folder per model: TFLearn's checkpoint (`.tfl.*`), the alphabet (`char_idx_*.pickle`), the card
-(`.json`) that this page is made from (`python tools/cards.py --readme`), and the training's curve
-(`training.csv`, `training.png`). The corpora are not here: `python -m simpleml.corpora get NAME`
-fetches one; Tetris' is made by `python examples/tetris.py`.
+One folder per model: TFLearn's checkpoint (`.tfl.*`), the vocabulary (`char_idx_*.pickle`), the
+card (`.json`) that this page is made from (`python tools/cards.py --readme`), and the training's
+curve (`training.csv`, `training.png`). The corpora are not here: `python -m simpleml.corpora get
+NAME` fetches one; Tetris' is made by `python examples/tetris.py`.
 
 Nats are per symbol of text that the training never saw. Copied: the share of 20,000 generated
 characters that lies in passages of 20 or more standing verbatim in the corpus, at temperatures 0.2,
@@ -93,6 +93,9 @@ def complete(name: str, given: argparse.Namespace) -> None:
     for field in ("source", "licence"):
         if getattr(given, field):
             card["corpus"][field] = getattr(given, field)
+    for language in ("fr", "en"):
+        if title := getattr(given, f"title_{language}"):
+            card.setdefault("title", {})[language] = title
     if given.command:
         card["training"]["command"] = given.command
     notes = card.setdefault("notes", {})
@@ -158,6 +161,8 @@ def main() -> None:
     parser.add_argument("--models-dir", type=Path, default=ROOT / "ML")
     parser.add_argument("--source", help="where the corpus comes from")
     parser.add_argument("--licence")
+    parser.add_argument("--title-fr", help="what the pages call it in French")
+    parser.add_argument("--title-en", help="and in English")
     parser.add_argument("--command", help="what trains it anew")
     parser.add_argument("--example", action="append", help="a seed to try; the first is sampled")
     parser.add_argument("--readme", action="store_true", help="write ML/README.md alone")
