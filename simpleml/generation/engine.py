@@ -123,25 +123,7 @@ class Engine:
             request_id=request_id, visitor=visitor,
         )  # fmt: skip
         with self._lock:
-            if self._stopping:
-                raise StoppingError("The server is stopping; ask again in a few seconds.")
-            if share and share_is_full(
-                self._running, self._waiting, generation, share, self.max_rows
-            ):
-                own = [one for one in self._running if one.visitor == visitor]
-                raise QueueFullError(
-                    f"You have {share.running} texts that are being written and {share.waiting} "
-                    "that wait: ask again when one is done.",
-                    retry_after=max(1, int(self._seconds_until_free(own, 1))),
-                )
-            if is_full(
-                self._running, self._waiting, generation,
-                max_rows=self.max_rows, max_waiting=self.max_waiting,
-            ):  # fmt: skip
-                raise QueueFullError(
-                    f"{self.max_waiting} requests are waiting already; ask again later.",
-                    retry_after=self._retry_after(),
-                )
+            self._check_room(generation, share)
             if not self._started:
                 self._started = True
                 # A native thread that returns from a step into an interpreter that is gone takes
@@ -150,6 +132,25 @@ class Engine:
             self._waiting.append(generation)
             self._admit()
         return generation
+
+    def _check_room(self, generation: Generation, share: Share | None) -> None:
+        if self._stopping:
+            raise StoppingError("The server is stopping; ask again in a few seconds.")
+        if share and share_is_full(self._running, self._waiting, generation, share, self.max_rows):
+            own = [one for one in self._running if one.visitor == generation.visitor]
+            raise QueueFullError(
+                f"You have {share.running} texts that are being written and {share.waiting} "
+                "that wait: ask again when one is done.",
+                retry_after=max(1, int(self._seconds_until_free(own, 1))),
+            )
+        if is_full(
+            self._running, self._waiting, generation,
+            max_rows=self.max_rows, max_waiting=self.max_waiting,
+        ):  # fmt: skip
+            raise QueueFullError(
+                f"{self.max_waiting} requests are waiting already; ask again later.",
+                retry_after=self._retry_after(),
+            )
 
     def place(self, request_id: str) -> int | None:
         """A request's queue position: 1 is the next to be admitted; None: it does not wait.

@@ -18,21 +18,21 @@ from flask import Flask, Response, g, request, send_from_directory
 
 from simpleml.errors import InvalidValueError
 from simpleml.settings import Settings
-from simpleml.web import metrics, probes
 from simpleml.web.classroom import routes as classroom
 from simpleml.web.classroom.classroom import Classroom
 from simpleml.web.errors import register_error_handlers
 from simpleml.web.export import incoming
 from simpleml.web.export import routes as export
 from simpleml.web.keys import guard
-from simpleml.web.metrics import Metrics
+from simpleml.web.observability import metrics, probes
+from simpleml.web.observability.metrics import Metrics
+from simpleml.web.observability.request_log import RequestRecord, configure_logging
 from simpleml.web.openai import routes as openai
 from simpleml.web.openapi.operation import JSON, STRING, Operation
 from simpleml.web.original import routes as original
 from simpleml.web.pages import classroom as class_page
 from simpleml.web.pages import docs, home, learn, playground, presentation, shell, training
 from simpleml.web.pages import score as score_page
-from simpleml.web.request_log import RequestRecord, configure_logging
 from simpleml.web.score import routes as score
 from simpleml.web.service import Service
 from simpleml.web.texts import routes as texts
@@ -131,21 +131,25 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
     for module in MODULES:
         app.register_blueprint(module.blueprint)
     train.register_trainings(app, service)
-
-    @app.before_request
-    def start() -> None:
-        given_id = request.headers.get("X-Request-Id", "")
-        request_id = given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8)
-        g.record = RequestRecord(request.method, request_id)
-        if request.url_rule is not None:
-            g.record.route = _CONVERTER.sub("<", request.url_rule.rule)
-        if not request.query_string.isascii():  # gunicorn 23 lets such bytes in
-            raise InvalidValueError("The query holds a byte that is not percent-encoded.")
-
+    app.before_request(_begin_record)
     guard(app, settings, OPERATIONS)
     if opened:
         opened.register(app)
+    _finish_records(app, settings, measured)
+    return app
 
+
+def _begin_record() -> None:
+    given_id = request.headers.get("X-Request-Id", "")
+    request_id = given_id if _REQUEST_ID.fullmatch(given_id) else secrets.token_hex(8)
+    g.record = RequestRecord(request.method, request_id)
+    if request.url_rule is not None:
+        g.record.route = _CONVERTER.sub("<", request.url_rule.rule)
+    if not request.query_string.isascii():  # gunicorn 23 lets such bytes in
+        raise InvalidValueError("The query holds a byte that is not percent-encoded.")
+
+
+def _finish_records(app: Flask, settings: Settings, measured: Metrics) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         record: RequestRecord = g.record
@@ -162,8 +166,6 @@ def create_app(settings: Settings | None = None, **given: Any) -> Flask:
 
         response.call_on_close(over)
         return response
-
-    return app
 
 
 def allow_origin(response: Response, origins: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from simpleml.errors import (
 )
 from simpleml.web.answers import ErrorDetails
 from simpleml.web.negotiation import wants_json
-from simpleml.web.request_log import current_record
+from simpleml.web.observability.request_log import current_record
 
 _log = logging.getLogger("simpleml")
 

@@ -182,11 +182,10 @@ class Service:
         Raises:
             StoppingError, QueueFullError, InvalidValueError: as Engine.submit.
         """
-        given = options.random_state
-        first = secrets.randbelow(2**32) if given is None else given
+        state = options.random_state
+        first = secrets.randbelow(2**32) if state is None else state
         processors = self._processors(generator, index, options)
-        streams: list[TextStream] = []
-        seeds: list[Sequence[int]] = []
+        streams, seeds = list[TextStream](), list[Sequence[int]]()
         for prompt, blank in zip(prompts, starts_blank, strict=True):
             own = replace(options, random_state=(first + len(streams)) % 2**32)
             texts, starts = new_streams(
@@ -194,14 +193,14 @@ class Service:
             )
             streams += texts
             seeds += starts
-        limit = self.settings.deadline if seconds is None else min(seconds, self.settings.deadline)
+        most = self.settings.deadline
         wakeup = new_wakeup()
         try:
             generation = self.engine.submit(
                 generator,
                 seeds,
                 streams,
-                seconds=limit,
+                seconds=most if seconds is None else min(seconds, most),
                 streaming=streaming,
                 listener=wakeup.send,
                 request_id=request_id,

@@ -25,8 +25,8 @@ from simpleml.web.classroom.access import EXTENSION, check_visible
 from simpleml.web.classroom.store import ClassState, ClassStore, Wall, WordRules
 from simpleml.web.keys import Keys, given_keys
 from simpleml.web.negotiation import wants_page
+from simpleml.web.observability.request_log import RequestRecord
 from simpleml.web.openapi.operation import HTML
-from simpleml.web.request_log import RequestRecord
 from simpleml.web.service import Service
 
 _COOKIE = "simpleml_visitor"

@@ -47,9 +47,9 @@ from simpleml.web.classroom.parameters import (
     StopParameters,
 )
 from simpleml.web.classroom.store import WallText
+from simpleml.web.observability.request_log import current_record
 from simpleml.web.openapi.operation import JSON, Operation, Routes
 from simpleml.web.parameters import parse, read_json_object
-from simpleml.web.request_log import current_record
 from simpleml.web.service import Service
 from simpleml.web.threads import in_thread
 from simpleml.web.train.routes import trainings

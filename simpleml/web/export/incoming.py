@@ -26,9 +26,9 @@ from simpleml.jobs.store import JobStore
 from simpleml.models.artifact import Artifact
 from simpleml.settings import Settings
 from simpleml.web.classroom.access import check_owner
+from simpleml.web.observability.request_log import current_record
 from simpleml.web.openapi.operation import FILE, JSON, TRAINS, Operation, Routes
 from simpleml.web.parameters import parse
-from simpleml.web.request_log import current_record
 from simpleml.web.threads import in_thread, read_within
 from simpleml.web.train.access import admit
 

@@ -17,7 +17,7 @@ from flask import Response, current_app, request
 from simpleml.errors import NoRoomError
 from simpleml.exporting.export import Export, export, tag
 from simpleml.loader import ModelLoader
-from simpleml.web.request_log import current_record
+from simpleml.web.observability.request_log import current_record
 from simpleml.web.threads import in_thread
 
 _PIECE = 1 << 18

@@ -27,6 +27,7 @@ from simpleml.generation.text_stream import TextStream
 from simpleml.models.vocabulary import OnUnknown
 from simpleml.web.answers import OriginalityAnswer, originality_answer
 from simpleml.web.classroom.access import refuse_if_paused, visible
+from simpleml.web.observability.request_log import current_record, load_model
 from simpleml.web.openai.answers import (
     ChatChoice,
     ChatCompletion,
@@ -47,7 +48,6 @@ from simpleml.web.openai.answers import (
 from simpleml.web.openai.parameters import ChatParameters, CompletionParameters
 from simpleml.web.openapi.operation import EVENTS, GENERATES, JSON, Events, Operation, Routes
 from simpleml.web.parameters import parse, read_json_object
-from simpleml.web.request_log import current_record, load_model
 from simpleml.web.run import Run
 from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream

@@ -14,9 +14,11 @@ from werkzeug.routing import BaseConverter
 from simpleml.copying.index import Copied
 from simpleml.errors import InvalidValueError, SimpleMLError
 from simpleml.generation.sequence_generator import SequenceGenerator
+from simpleml.models.vocabulary import EncodedSeed
 from simpleml.web.answers import originality_header
 from simpleml.web.classroom.access import refuse_if_paused
 from simpleml.web.negotiation import CONTENT_TYPES, head_response, text_form
+from simpleml.web.observability.request_log import current_record, load_model
 from simpleml.web.openapi.operation import (
     EVENTS,
     GENERATES,
@@ -38,7 +40,6 @@ from simpleml.web.original.answers import (
 )
 from simpleml.web.original.parameters import GenerateParameters, known_options
 from simpleml.web.parameters import parse, read_json_object
-from simpleml.web.request_log import current_record, load_model
 from simpleml.web.run import Run
 from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream, text_stream
@@ -149,6 +150,10 @@ def _ignored_header(names: list[str]) -> dict[str, str]:
     return {"X-Ignored": json.dumps(names)} if names else {}
 
 
+def _changes_header(seed: EncodedSeed) -> dict[str, str]:
+    return {"X-Seed-Changes": changes_header(seed.changes)} if seed.changes else {}
+
+
 def split_path(rest: str) -> dict[str, str]:
     """Read seed, size and temp from the right of a path's rest; the seed may hold slashes."""
     parts = rest.rsplit("/", 2)
@@ -205,9 +210,7 @@ def answer(model: str, values: dict[str, Any]) -> Response:
             body["ignored"] = ignored
         return body
 
-    headers = {**run.headers, **_ignored_header(ignored)}
-    if seed.changes:
-        headers["X-Seed-Changes"] = changes_header(seed.changes)
+    headers = {**run.headers, **_ignored_header(ignored), **_changes_header(seed)}
     if form == "events":
         frames = _frames(run, parameters, lambda text: finished(text, examine(text)))
         if not current_record().visitor:

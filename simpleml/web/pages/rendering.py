@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from simpleml.exporting.page_bundle import imported
 from simpleml.settings import Settings
+from simpleml.web.observability.request_log import current_record
 from simpleml.web.pages.typography import french
-from simpleml.web.request_log import current_record
 
 COMMON = "common"
 LANGUAGES = ("en", "fr")

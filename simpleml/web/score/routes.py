@@ -24,9 +24,9 @@ from simpleml.errors import (
 from simpleml.generation.scoring import SCORED, Score, Scoring
 from simpleml.web.errors import describe
 from simpleml.web.negotiation import text_form
+from simpleml.web.observability.request_log import RequestRecord, current_record
 from simpleml.web.openapi.operation import EVENTS, JSON, Events, Operation, Routes
 from simpleml.web.parameters import parse, read_json_object
-from simpleml.web.request_log import RequestRecord, current_record
 from simpleml.web.score.answers import (
     FailedModel,
     ScoreAnswer,

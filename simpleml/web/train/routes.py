@@ -31,8 +31,8 @@ from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.models.bases import beginnings_in
 from simpleml.web.classroom.access import check_owner, refuse_if_paused, trainings_allowed
+from simpleml.web.observability.request_log import current_record
 from simpleml.web.openapi.operation import EVENTS, JSON, TRAINS, Events, Operation, Routes
-from simpleml.web.request_log import current_record
 from simpleml.web.run import PING_SECONDS
 from simpleml.web.service import Service
 from simpleml.web.streaming import event, event_stream

@@ -24,8 +24,8 @@ from prometheus_client.registry import Collector
 
 from simpleml.errors import ModelBrokenError, SettingsError
 from simpleml.models.artifact import find_artifact, read_card
+from simpleml.web.observability.request_log import RequestRecord
 from simpleml.web.openapi.operation import STRING, TEXT, Operation, Routes
-from simpleml.web.request_log import RequestRecord
 from simpleml.web.service import Service
 
 # prometheus_client's own says 1.0.0, which scrapers of the text format do not expect.
