@@ -4,6 +4,7 @@
 # make test    everything that the tests need, then all tests
 # make quick   the tests that one waits for
 # make test-oldest  serving with the oldest libraries that required-serve.txt allows
+# make test-newest  serving on the newest Python  (NEWEST_PYTHON=3.13)
 # make test-harness  lm-evaluation-harness against /v1; 900 MB in an environment of its own
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
@@ -17,7 +18,7 @@ TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: serve class train test quick test-oldest test-harness lint wheel bench pins clean
+.PHONY: serve class train test quick test-oldest test-newest test-harness lint wheel bench pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -35,16 +36,26 @@ quick: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) \
 	  -m "not slow and not browser and not tensorflow and not faults"
 
+SERVING_TESTS := tests/reading tests/generation tests/commands tests/web --ignore tests/web/test_fuzz.py
+SERVING_TOOLS := pytest pytest-xdist hypothesis psutil httpx openai jsonschema-rs
+
 # The oldest versions of what serving names itself; what those need comes as new as they take it.
 OLDEST := $(VENV)-oldest
 test-oldest: $(VENV)/.dev
 	$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
 	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --resolution lowest-direct -r required-serve.txt
 	$(BIN)/python -m uv pip freeze --quiet --python $(OLDEST) > $(OLDEST)/pins.txt
-	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --constraint $(OLDEST)/pins.txt \
-	  pytest pytest-xdist hypothesis psutil httpx openai jsonschema-rs
-	$(OLDEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) \
-	  tests/reading tests/generation tests/commands tests/web --ignore tests/web/test_fuzz.py
+	$(BIN)/python -m uv pip install --quiet --python $(OLDEST) --constraint $(OLDEST)/pins.txt $(SERVING_TOOLS)
+	$(OLDEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) $(SERVING_TESTS)
+
+# The newest Python that is supported: a version that is at hand, or a path.
+NEWEST := $(VENV)-newest
+NEWEST_PYTHON ?= 3.13
+test-newest: $(VENV)/.dev
+	$(BIN)/python -m uv venv --quiet --clear --no-python-downloads --python $(NEWEST_PYTHON) $(NEWEST)
+	$(BIN)/python -m uv pip install --quiet --python $(NEWEST) --constraint constraints.txt \
+	  -r required-serve.txt $(SERVING_TOOLS)
+	$(NEWEST)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS) $(SERVING_TESTS)
 
 HARNESS := $(VENV)-harness
 test-harness: $(VENV)/.dev

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,6 +20,9 @@ from simpleml import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 FOLDERS = {
     "browser": ("browser",),

@@ -26,7 +26,9 @@ def watchers() -> int:
 def service(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     # as in gunicorn's worker, where gevent has replaced threading before anything was imported
     monkeypatch.setattr(threads, "greenlets", lambda: True)
-    return Service(Settings.read({}, models_dir=models_dir, max_rows=2, max_waiting=0))
+    return Service(
+        Settings.read({}, models_dir=models_dir, max_rows=2, max_waiting=0, deadline=3600)
+    )
 
 
 def refuse(service: Service, texts: int, expected: type[SimpleMLError], times: int) -> None:
