@@ -6,6 +6,7 @@
 # make test-oldest  serving with the oldest libraries that required-serve.txt allows
 # make test-newest  serving on the newest Python  (NEWEST_PYTHON=3.13)
 # make test-harness  lm-evaluation-harness against /v1; 900 MB in an environment of its own
+# make test-image  deploy/Dockerfile, both targets, really built and run; root, 6 GB of disk, 5 minutes
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
@@ -18,7 +19,7 @@ TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: serve class train test quick test-oldest test-newest test-harness lint wheel bench pins clean
+.PHONY: serve class train test quick test-oldest test-newest test-harness lint wheel bench pins test-image clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -62,6 +63,13 @@ test-harness: $(VENV)/.dev
 	$(BIN)/python -m uv venv --quiet --allow-existing --python $(BIN)/python $(HARNESS)
 	$(BIN)/python -m uv pip install --quiet --python $(HARNESS) -r required-harness.txt
 	SIMPLEML_TEST_HARNESS=$(HARNESS)/bin/python $(BIN)/python -m pytest $(PYTEST_ARGS) tests/harness
+
+# buildah builds without an engine; mmdebstrap makes a base of Debian's packages where no registry is.
+test-image: $(VENV)/.dev
+	@for tool in buildah mmdebstrap; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "Installing$$missing …"; apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; fi
+	SIMPLEML_TEST_TRAIN_IMAGE=1 $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/deploy/test_image.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
