@@ -10,6 +10,7 @@
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
+# make chaos   faults for 20 minutes while every text is checked  (CHAOS_ARGS="--minutes 3 --seed 2")
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -19,7 +20,7 @@ TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: serve class train test quick test-oldest test-newest test-harness lint wheel bench pins test-image clean
+.PHONY: serve class train test quick test-oldest test-newest test-harness test-image lint wheel bench chaos pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -84,6 +85,9 @@ wheel: $(VENV)/bin/python
 bench: $(VENV)/.bench
 	$(BIN)/python bench/generate.py
 	$(BIN)/python bench/serve.py
+
+chaos: $(VENV)/.dev
+	$(BIN)/python bench/chaos $(CHAOS_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist simpleml.egg-info .pytest_cache .mypy_cache .ruff_cache artifacts

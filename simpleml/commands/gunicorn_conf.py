@@ -10,11 +10,13 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import IO, Any
 
 from simpleml.errors import SettingsError
+from simpleml.files import try_lock
 from simpleml.settings import Settings
 
 # What runs when no application is named on the command line.
@@ -79,7 +81,10 @@ control_socket_disable = True
 # Seconds that an idle connection may still send a request after SIGTERM.
 _LAST_CALL_SECONDS = 1.0
 
+_METRICS_PREFIX = "simpleml-metrics-"
+_LOCK = "lock"
 _made_for_metrics: Path | None = None
+_held: IO[bytes] | None = None
 
 
 def on_starting(server: Any) -> None:
@@ -93,6 +98,7 @@ def on_exit(server: Any) -> None:
     """Leave nothing behind."""
     if _made_for_metrics is not None:
         shutil.rmtree(_made_for_metrics, ignore_errors=True)
+        _remove_orphaned_metrics()  # of a server whose workers outlived our start
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -107,6 +113,7 @@ def post_worker_init(worker: Any) -> None:
     """Make SIGTERM stop the engine at once, and idle connections no reason to wait."""
     if (trainings := _extension(worker, "simpleml_training")) is not None:
         trainings.start()
+    worker.notify = _finish_without_master(worker)
     waiting = _CloseIdle(worker)
     if hasattr(worker, "timeout_ctx"):  # gevent's
         worker.timeout_ctx = waiting.timeout
@@ -124,6 +131,25 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, handle_exit)
     signal.siginterrupt(signal.SIGTERM, False)
     # SIGINT and SIGQUIT keep gunicorn's meaning: end now, cutting what runs (Ctrl-C at a terminal).
+
+
+def _finish_without_master(worker: Any) -> Callable[[], None]:
+    """A heartbeat that stops the worker as SIGTERM does once its master has been killed.
+
+    gunicorn's own ends it at once, in the middle of its texts.
+    """
+    beat = worker.notify
+
+    def notify() -> None:
+        if worker.ppid == os.getppid():
+            beat()
+            return
+        worker.tmp.notify()
+        if worker.alive:
+            worker.log.info("The master is gone; what runs is finished: %s", worker)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return notify
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -199,8 +225,33 @@ def _prepare_metrics(workers: int) -> None:
         for left_over in folder.glob("*.db"):  # of processes of an earlier start
             left_over.unlink(missing_ok=True)
     elif workers > 1:
-        _made_for_metrics = Path(tempfile.mkdtemp(prefix="simpleml-metrics-"))
+        _remove_orphaned_metrics()
+        _made_for_metrics = Path(tempfile.mkdtemp(prefix=_METRICS_PREFIX))
+        _hold(_made_for_metrics)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_made_for_metrics)
+
+
+def _hold(folder: Path) -> None:
+    """Lock a folder for as long as this process or one forked from it lives."""
+    global _held
+    unfinished = folder / f"{_LOCK}.new"
+    _held = unfinished.open("wb")
+    try_lock(_held)
+    unfinished.rename(folder / _LOCK)
+
+
+def _remove_orphaned_metrics() -> None:
+    """Remove the folders of servers that were killed and could not do it themselves."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_METRICS_PREFIX}*/{_LOCK}"):
+        folder = lock.parent
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with lock.open("rb") as file:
+                if try_lock(file):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # it has just gone
+            continue
 
 
 class _CloseIdle:

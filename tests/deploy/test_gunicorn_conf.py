@@ -102,6 +102,27 @@ def test_several_workers_count_together_and_leave_no_files(
         assert not list(tmp_path.glob("simpleml-*"))
 
 
+def test_metrics_of_a_killed_server_go_with_the_next_start_and_no_others(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    env = {"TMPDIR": str(tmp_path)}
+
+    def made() -> set[Path]:
+        return set(tmp_path.glob("simpleml-metrics-*"))
+
+    with GunicornServer(models_dir, workers=2, env=env) as killed:
+        workers = killed.workers
+        (first,) = made()
+        with GunicornServer(models_dir, workers=2, env=env) as beside:
+            (second,) = made() - {first}
+            killed.stop(signal.SIGKILL)
+            wait_until(lambda: not any(map(psutil.pid_exists, workers)), 60, "its workers end")
+            with GunicornServer(models_dir, workers=2, env=env):
+                assert first not in made() and second in made() and len(made()) == 2
+            assert metric(beside, "simpleml_requests_running") == 0
+    assert made() == set()
+
+
 def test_given_metrics_folder_is_emptied_of_an_earlier_start(
     models_dir: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,21 @@ def test_killed_worker_costs_only_what_it_was_running_and_is_replaced(models_dir
             assert ask(server, "/tales/g/once/20").status == 200
 
 
+def test_killed_master_costs_nothing_that_runs(models_dir: Path) -> None:
+    with GunicornServer(models_dir, workers=2, env=ENDLESS_ALLOWED) as server:
+        wait_until(lambda: len(server.workers) == 2, what="both workers run")
+        workers = server.workers
+        # Not over in the second after which a worker looks for its master.
+        path = f"/tales/g/once/{20 * SIZE}"
+        with streams(server, [f"{path}?random_state={number}" for number in range(8)]) as opened:
+            server.stop(signal.SIGKILL)
+            for stream in opened:
+                assert len(stream.read_all()) == len("once") + 20 * SIZE
+        wait_until(lambda: not any(map(psutil.pid_exists, workers)), 60, "the workers end")
+        assert server.log.count("The master is gone") == 2
+        assert "terminate called" not in server.log
+
+
 def test_gauges_of_a_killed_worker_vanish(models_dir: Path) -> None:
     with GunicornServer(models_dir, workers=2, env=ENDLESS_ALLOWED) as server:
         with streams(server, ["/tales/g/once/10000000"] * 3):
