@@ -7,7 +7,7 @@ which cost little beside them, the cores do better together (bench/RESULTS.md). 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from simpleml.generation.network import Precision
 
@@ -29,13 +29,28 @@ def parts(texts: int, rows_each: int, precision: Precision, shards: int) -> int:
     return worth if 2 * worth > shards else 1
 
 
-def shard_for(own: Sequence[int], texts: Sequence[int], among: int) -> int:
+def shard_for(
+    lane: Hashable, shards: Sequence[Mapping[Hashable, int]], among: int
+) -> int:
     """Which shard takes one more text.
 
+    Texts of one lane keep together, since a step costs little more with them. But a shard steps its
+    lanes in turn: where one shard has three lanes and another has one, the texts of that one would
+    be written three times as fast. So the smallest lane of a shard moves, text by text as they
+    come, to one with less to do, if that shard then still has less to do than this one has now.
+
     Args:
-        own: texts of the same model and mode in each shard.
-        texts: all texts in each shard.
-        among: how many shards have to do with these texts: `parts`.
+        lane: of the text: its model and mode.
+        shards: texts of each lane in each shard, lanes without texts left out.
+        among: how many shards have to do with the lane: `parts`.
     """
-    in_use = sorted(range(len(own)), key=lambda shard: (-own[shard], texts[shard]))
-    return min(in_use[:among], key=lambda shard: (own[shard], texts[shard]))
+    texts = [sum(one.values()) for one in shards]
+    own = [one.get(lane, 0) for one in shards]
+    in_use = sorted(range(len(shards)), key=lambda shard: (-own[shard], texts[shard]))
+    found = min(in_use[:among], key=lambda shard: (own[shard], texts[shard]))
+    other = texts.index(min(texts))
+    held = shards[found]
+    if own[found] and lane == min(held, key=held.__getitem__):
+        if texts[other] + own[found] < texts[found]:
+            return other
+    return found

@@ -234,8 +234,7 @@ class Engine:
         among = parts(texts, each, generation.generator.precision, len(shards))
         found: dict[Shard, Part] = {}
         for stream, seed in zip(generation.streams, generation.seeds, strict=True):
-            loads = [shard.load for shard in shards]
-            shard = shards[shard_for([one.texts[lane] for one in shards], loads, among)]
+            shard = shards[shard_for(lane, [one.texts for one in shards], among)]
             part = Part(generation, [(stream, seed)])
             shard.count(part, 1)
             found.setdefault(shard, Part(generation, [])).texts += part.texts

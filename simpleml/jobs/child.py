@@ -1,8 +1,8 @@
 """The process that trains for a server: lowly, and gone when its server is.
 
-    python -P -m simpleml.jobs.child LOCK TEXT --name NAME …
+    python -P -m simpleml.jobs.child PRIORITY LOCK TEXT --name NAME …
 
-It takes the lowest priority, holds LOCK ("-" for none) as long as it lives, and runs train.py's
+It takes its priority, holds LOCK ("-" for none) as long as it lives, and runs train.py's
 command line in itself. Standard input is its line to the server: when that ends, because the
 server closes it or is no more, it stops as if SIGTERM had come: a point to go on from is saved.
 """
@@ -20,9 +20,9 @@ from simpleml.files import try_lock
 
 
 def main(arguments: list[str]) -> None:
-    """Train with the arguments after the first. Raises SystemExit: with train.py's status."""
-    lock, *rest = arguments
-    take_lowest_priority()
+    """Train with the arguments after the first two. Raises SystemExit: with train.py's status."""
+    priority, lock, *rest = arguments
+    give_way(priority == "idle")
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     if lock != "-":
         _hold(lock)
@@ -31,16 +31,20 @@ def main(arguments: list[str]) -> None:
     sys.exit(train(rest))
 
 
-def take_lowest_priority() -> None:
+def give_way(idle: bool) -> None:
     """Give way to everything else on the machine, in processor time and in memory.
+
+    Args:
+        idle: take only what nobody else wants. Where texts are written all the time that would
+            be nothing: else it gets about a tenth of a core that is never free.
 
     It stays in the server's session: Linux may share the processor by sessions first
     (sched_autogroup), and nice means nothing between two of them.
     """
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # Ctrl-C at the server's terminal reaches it through the server
-    os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
+    os.nice(19 if idle else 10)
+    if idle and hasattr(os, "SCHED_IDLE"):
         # What generates gets the processor back at once, not when a time slice ends.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

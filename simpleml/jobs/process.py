@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from simpleml.errors import TrainingNotInstalledError
 
@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ("--encoding", "utf-8")
 """The store keeps texts, whatever they were taken from and look like."""
 NEEDED = ("tensorflow", "keras", "tflearn")
+
+
+Priority = Literal["idle", "low"]
+"""Of a training: what nobody else wants, or about a tenth of a core that is never free."""
 
 
 def require_training(needed: Sequence[str] = NEEDED) -> None:
@@ -39,6 +43,7 @@ def start(
     lock: Path | None,
     output: IO[bytes],
     errors: IO[bytes] | None = None,
+    priority: Priority = "idle",
 ) -> subprocess.Popen[bytes]:
     """Start train.py in `folder`; it stops safely when its standard input is closed.
 
@@ -48,11 +53,12 @@ def start(
         lock: file that it holds as long as it lives.
         output: where it writes; errors go there too unless they have a file of their own.
         errors: where it writes errors; None for `output`.
+        priority: of its process.
     """
     return subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "simpleml.jobs.child"),
-            *("-" if lock is None else str(lock), *arguments),
+            *(priority, "-" if lock is None else str(lock), *arguments),
         ],
         cwd=folder,
         env=_environment(),

@@ -39,15 +39,18 @@ class Supervisor:
     Args:
         store: of the trainings.
         in_thread: calls a function with its arguments where waiting for the disk holds up nobody.
+        priority: of the trainings' processes.
     """
 
     def __init__(
         self,
         store: JobStore,
         in_thread: Callable[..., Any] = lambda function, *given: function(*given),
+        priority: process.Priority = "idle",
     ) -> None:
         self._store = store
         self._in_thread = in_thread
+        self._priority = priority
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -201,7 +204,9 @@ class Supervisor:
             return
         folder = self._store.folder(job.name)
         with (folder / "log.txt").open("ab") as log:
-            self._child = process.start(arguments, folder=folder, lock=folder / "lock", output=log)
+            self._child = process.start(
+                arguments, folder=folder, lock=folder / "lock", output=log, priority=self._priority
+            )
         self._name = job.name
 
     def _prepared(self, job: Job) -> list[str] | None:

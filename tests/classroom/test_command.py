@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 from clients import ask
 from models import write_model
-from servers import Server, free_port
+from needs import needs_training
+from servers import GunicornServer, Server, free_port
+from waiting import wait_until
 
 from simpleml.commands.program import main
+from simpleml.jobs.store import JobStore
 from simpleml.web.classroom.lan import is_loopback, lan_address
 from simpleml.web.classroom.store import ClassStore
 
@@ -66,3 +71,25 @@ def test_the_address_is_one_that_others_reach_where_there_is_a_network() -> None
         assert is_loopback(host)
     for host in ("192.168.1.7", "atelier.lan", "[fe80::1]"):
         assert not is_loopback(host)
+
+
+@needs_training
+@pytest.mark.parametrize("in_class", [True, False])
+def test_a_training_takes_what_is_left_but_in_a_class_has_a_part_of_its_own(
+    tmp_path: Path, in_class: bool
+) -> None:
+    trains = {"SIMPLEML_TRAINING": "1"}
+    with Class(tmp_path) if in_class else GunicornServer(tmp_path, env=trains) as server:
+        headers = {"Content-Type": "application/json"}
+        if in_class:
+            headers["X-API-Key"] = ClassStore(tmp_path).open().pupils
+        body = {"name": "mine", "text": "once upon a time " * 1000, "epochs": 1000}
+        assert ask(server, "/v1/train", body, headers).status == 202, server.log
+        wait_until(lambda: JobStore(tmp_path, 1).is_training("mine"), 60, "its process is there")
+        [child] = [
+            one.pid
+            for one in psutil.Process(server.pid).children(recursive=True)
+            if "simpleml.jobs.child" in one.cmdline()
+        ]
+        assert os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, 0)
+        assert (os.sched_getscheduler(child) == os.SCHED_IDLE) is not in_class

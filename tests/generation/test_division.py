@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,20 +55,36 @@ def test_few_rows_take_all_cores_together_and_many_take_one_each(
 
 
 @pytest.mark.parametrize(
-    ("own", "texts", "among", "shard"),
+    ("shards", "among", "shard"),
     [
-        ([0, 0], [0, 0], 1, 0),
-        ([0, 0], [3, 0], 1, 1),
-        ([1, 0], [1, 0], 1, 0),  # together, where the others of the model are
-        ([1, 0], [1, 0], 2, 1),
-        ([2, 2], [5, 2], 2, 1),
-        ([4, 0, 3], [4, 0, 3], 2, 2),
+        ([{}, {}], 1, 0),
+        ([{"b": 3}, {}], 1, 1),
+        ([{"a": 1}, {}], 1, 0),  # together, where the others of the model are
+        ([{"a": 1}, {}], 2, 1),
+        ([{"a": 2, "b": 3}, {"a": 2}], 2, 1),
+        ([{"a": 4}, {}, {"a": 3}], 2, 2),
+        ([{"a": 7, "b": 8}, {}], 1, 1),  # to the shard that has nothing to do
+        ([{"a": 8, "b": 7}, {}], 1, 0),  # it is the other one that goes there
+        ([{"a": 7, "b": 8}, {"c": 8}], 1, 0),  # nothing would be gained
     ],
 )
 def test_a_text_goes_to_those_of_its_model_or_where_least_is_done(
-    own: list[int], texts: list[int], among: int, shard: int
+    shards: list[dict[str, int]], among: int, shard: int
 ) -> None:
-    assert shard_for(own, texts, among) == shard
+    assert shard_for("a", shards, among) == shard
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_models_spread_evenly_over_the_shards_while_texts_end_and_others_begin(seed: int) -> None:
+    dice = random.Random(seed)
+    texts = [("a", 0)] * 8 + [(model, 1) for model in "bcd" for _ in range(7)]
+    for _ in range(400):
+        model, _shard = texts.pop(dice.randrange(len(texts)))
+        shards = [Counter(lane for lane, at in texts if at == shard) for shard in (0, 1)]
+        texts.append((model, shard_for(model, shards, 1)))
+    held = [{lane for lane, at in texts if at == shard} for shard in (0, 1)]
+    assert sorted(map(len, held)) == [2, 2]
+    assert not held[0] & held[1]
 
 
 def test_the_texts_of_one_request_are_those_of_one_thread_in_whichever_shard(

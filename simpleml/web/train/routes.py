@@ -27,6 +27,7 @@ from simpleml.errors import StoppingError, TrainingNotInstalledError
 from simpleml.exporting.brought import brought_in
 from simpleml.jobs import check, process
 from simpleml.jobs.job import Job
+from simpleml.jobs.process import Priority
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.models.bases import beginnings_in
@@ -77,7 +78,9 @@ class Trainings:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.store = JobStore(service.settings.models_dir, service.settings.training_max_jobs)
-        self.supervisor = Supervisor(self.store, in_thread)
+        # Thirty pupils who write leave no core free: the training of one would never begin.
+        priority: Priority = "low" if service.settings.class_ else "idle"
+        self.supervisor = Supervisor(self.store, in_thread, priority)
         self.list = News(self._list)
         self._news: WeakValueDictionary[str, News[Standing]] = WeakValueDictionary()
 
