@@ -3,8 +3,9 @@
     python bench/accessibility.py                             # axe and what is loaded
     npm install lighthouse; python bench/accessibility.py --lighthouse node_modules/.bin/lighthouse
 
-Every page in both languages and themes at eight widths; the playground with a text, its options,
-its card and a character's chances on the screen as well. All of axe's rules count, its best
+Every page in both languages and themes at eight widths, the one that is shown without a server and
+a model taken home as a page (PAGE_OF) too; the playground with a text, its options, its card and a
+character's chances on the screen as well. All of axe's rules count, its best
 practices too. Ends with one JSON line.
 """
 
@@ -16,7 +17,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +31,13 @@ from common import ROOT, print_json, print_table
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from servers import GunicornServer
 
-PATHS = ("", "train", "score", "learn", "presentation", "class", "docs")
+from simpleml.exporting.page import page as page_of
+from simpleml.models.artifact import find_artifact, read_artifact
+
+PAGE_OF = "contes"
+TAKEN_HOME = f"{PAGE_OF}.html"
+PATHS = ("", "train", "score", "learn", "presentation", "class", "offline", TAKEN_HOME, "docs")
+PLAIN = ("docs", "offline")  # pages that are ready when they are loaded
 WIDTHS = (320, 360, 390, 768, 1024, 1280, 1366, 1920)
 DOCS_WIDTHS = (360, 1280)  # so long a page takes axe a while
 LANGUAGES = ("en-GB", "fr-FR")
@@ -46,7 +57,7 @@ def opened(browser: Browser, addresses: Sequence[str], locale: str, theme: Theme
     page.set_default_timeout(60_000)
     for address in addresses:
         page.goto(address)
-        if not address.endswith("/docs"):
+        if not address.endswith(PLAIN):
             expect(page.locator("html[data-ready]")).to_be_attached(timeout=60_000)
     return page
 
@@ -57,6 +68,27 @@ def copied(models_dir: Path, folder: Path) -> Path:
         if model.is_dir() and not model.name.startswith("."):
             shutil.copytree(model, folder / model.name)
     return folder
+
+
+@contextmanager
+def taken_home(models_dir: Path) -> Iterator[str]:
+    """The address of a model's page, which needs nothing of a server; Lighthouse wants http."""
+    paths = find_artifact(models_dir, PAGE_OF)
+    assert paths, f"{PAGE_OF} is not in {models_dir}"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / TAKEN_HOME).write_text(page_of(read_artifact(paths)), encoding="utf-8")
+        handler = partial(QuietHandler, directory=folder)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}/{TAKEN_HOME}"
+            server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Files of a folder, without a line for each."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def filled(page: Page) -> None:
@@ -107,13 +139,14 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         GunicornServer(copied(given.models_dir, Path(folder)), env=env) as server,
+        taken_home(given.models_dir) as home,
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS)) as browser,
     ):
         keys = json.loads((Path(folder) / ".class" / "keys.json").read_text())
         come_in = f"{server.base_url}/class#k={keys['teacher']}"
         for path in given.paths:
-            address = f"{server.base_url}/{path}"
+            address = home if path == TAKEN_HOME else f"{server.base_url}/{path}"
             runs = findings = 0
             wrong: set[str] = set()
             loaded: list[tuple[str, int]] = []
@@ -131,7 +164,7 @@ def main() -> None:
                         runs += 1
                 page.context.close()
             print("\n".join(sorted(wrong)), flush=True)
-            own = (server.base_url, "blob:")
+            own = (server.base_url, home, "blob:", "data:")
             rows.append([
                 f"/{path}", str(runs), str(findings), f"{sum(size for _, size in loaded):,}",
                 str(sum(not name.startswith(own) for name, _ in loaded)),

@@ -29,9 +29,7 @@ def parts(texts: int, rows_each: int, precision: Precision, shards: int) -> int:
     return worth if 2 * worth > shards else 1
 
 
-def shard_for(
-    lane: Hashable, shards: Sequence[Mapping[Hashable, int]], among: int
-) -> int:
+def shard_for(lane: Hashable, shards: Sequence[Mapping[Hashable, int]], among: int) -> int:
     """Which shard takes one more text.
 
     Texts of one lane keep together, since a step costs little more with them. But a shard steps its
@@ -50,7 +48,5 @@ def shard_for(
     found = min(in_use[:among], key=lambda shard: (own[shard], texts[shard]))
     other = texts.index(min(texts))
     held = shards[found]
-    if own[found] and lane == min(held, key=held.__getitem__):
-        if texts[other] + own[found] < texts[found]:
-            return other
-    return found
+    smallest = own[found] > 0 and lane == min(held, key=held.__getitem__)
+    return other if smallest and texts[other] + own[found] < texts[found] else found

@@ -36,14 +36,14 @@ def give_way(idle: bool) -> None:
 
     Args:
         idle: take only what nobody else wants. Where texts are written all the time that would
-            be nothing: else it gets about a tenth of a core that is never free.
+            be nothing: else it gets about a quarter of a core that is never free.
 
     It stays in the server's session: Linux may share the processor by sessions first
     (sched_autogroup), and nice means nothing between two of them.
     """
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # Ctrl-C at the server's terminal reaches it through the server
-    os.nice(19 if idle else 10)
+    os.nice(19 if idle else 5)
     if idle and hasattr(os, "SCHED_IDLE"):
         # What generates gets the processor back at once, not when a time slice ends.
         with contextlib.suppress(OSError):

@@ -19,7 +19,7 @@ NEEDED = ("tensorflow", "keras", "tflearn")
 
 
 Priority = Literal["idle", "low"]
-"""Of a training: what nobody else wants, or about a tenth of a core that is never free."""
+"""Of a training: what nobody else wants, or about a quarter of a core that is never free."""
 
 
 def require_training(needed: Sequence[str] = NEEDED) -> None:
