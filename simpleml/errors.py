@@ -229,8 +229,8 @@ class QueueFullError(SimpleMLError):
     type = "rate_limit_error"
     code = "queue_full"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, retry_after: int, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
         self.retry_after = retry_after
 
 

@@ -93,6 +93,8 @@ def complete(name: str, given: argparse.Namespace) -> None:
     for field in ("source", "licence"):
         if getattr(given, field):
             card["corpus"][field] = getattr(given, field)
+    if given.source_fr:
+        card["corpus"].setdefault("sources", {})["fr"] = given.source_fr
     for language in ("fr", "en"):
         if title := getattr(given, f"title_{language}"):
             card.setdefault("title", {})[language] = title
@@ -160,6 +162,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--models-dir", type=Path, default=ROOT / "ML")
     parser.add_argument("--source", help="where the corpus comes from")
+    parser.add_argument("--source-fr", help="the same in French, for the pages")
     parser.add_argument("--licence")
     parser.add_argument("--title-fr", help="what the pages call it in French")
     parser.add_argument("--title-en", help="and in English")

@@ -101,7 +101,10 @@ def bring_in(
         check_free(name)
         if os.path.lexists(place) and not overwrite:
             raise ModelExistsError(
-                f"There is a model {name} already: choose another name.", param="name"
+                f"There is a model {name} already: choose another name.",
+                param="name",
+                reason="model_exists",
+                params={"name": name},
             )
         with _building(models) as building:
             _unpack(archive, parts, building, name, most_bytes)
@@ -134,7 +137,7 @@ def _sentences() -> Iterator[None]:
 
 
 def _damaged() -> BadArchiveError:
-    return BadArchiveError("The file is no zip, or a damaged one.")
+    return BadArchiveError("The file is no zip, or a damaged one.", reason="archive_damaged")
 
 
 @contextlib.contextmanager
@@ -203,10 +206,13 @@ def _parts(archive: zipfile.ZipFile) -> _Parts:
 
 def _only(found: list[str], what: str) -> str:
     if not found:
-        raise BadArchiveError(f"The zip is no model's: it holds no {what}.")
+        raise BadArchiveError(
+            f"The zip is no model's: it holds no {what}.", reason="archive_without_model"
+        )
     if len(found) > 1:
         raise BadArchiveError(
-            f"The zip holds more than one {what}: {', '.join(sorted(found)[:3])[:200]}."
+            f"The zip holds more than one {what}: {', '.join(sorted(found)[:3])[:200]}.",
+            reason="archive_of_several",
         )
     return found[0]
 
@@ -238,14 +244,19 @@ def _unpack(
     left = most_bytes
     for part, info in parts.entries.items():
         if info.flag_bits & 1:
-            raise BadArchiveError("The zip is protected by a password: save it without one.")
+            raise BadArchiveError(
+                "The zip is protected by a password: save it without one.",
+                reason="archive_password",
+            )
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadArchiveError("The zip is packed in a way that is not supported.")
         large = part == "meta" or part.startswith("data-")
         left -= info.file_size
         if left < 0 or (not large and info.file_size > _MOST_SMALL):
             raise PayloadTooLargeError(
-                f"The model is larger, unpacked, than the {most_bytes:,} bytes accepted."
+                f"The model is larger, unpacked, than the {most_bytes:,} bytes accepted.",
+                reason="body_too_large",
+                params={"limit": most_bytes},
             )
         with archive.open(info) as source, writing(building / _target(part, name)) as target:
             shutil.copyfileobj(source, target, _PIECE)  # at most file_size, whatever is packed

@@ -117,6 +117,8 @@ class Engine:
                 f"The request asks for {len(streams)} texts at once; the server makes at most "
                 f"{most}",
                 param="n",
+                reason="texts_many",
+                params={"most": most},
             )
         generation = Generation(
             generator, streams, seeds, seconds=seconds, streaming=streaming, listener=listener,
@@ -141,6 +143,7 @@ class Engine:
             raise QueueFullError(
                 f"You have {share.running} texts that are being written and {share.waiting} "
                 "that wait: ask again when one is done.",
+                reason="share_full",
                 retry_after=max(1, int(self._seconds_until_free(own, 1))),
             )
         if is_full(

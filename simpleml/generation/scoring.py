@@ -88,6 +88,7 @@ class Scoring:
             raise InvalidValueError(
                 f"The model knows {known} of the text's symbols; it takes two to score one",
                 param="text",
+                reason="text_unknown",
             )
         self._vocabulary, self._text, self._read = vocabulary, text, read
         targets = len(read.indices) - 1

@@ -73,6 +73,8 @@ class GenerationOptions(SamplingOptions):
             raise InvalidValueError(
                 f"stop has {len(self.stop)} strings; at most {MOST_STOPS} are allowed",
                 param="stop",
+                reason="value_many",
+                params={"field": "stop", "most": MOST_STOPS},
             )
         if not all(isinstance(one, str) and one for one in self.stop):
             raise InvalidValueError("stop must be made of non-empty strings", param="stop")
@@ -82,11 +84,21 @@ def _check(name: str, value: object, low: float, high: float, above: bool, whole
     kinds = (int, np.integer) if whole else (int, float, np.number)
     if not isinstance(value, kinds) or isinstance(value, bool):
         kind = "whole number" if whole else "number"
-        raise InvalidValueError(f"{name} is {value!r}; it must be a {kind}", param=name)
+        raise InvalidValueError(
+            f"{name} is {value!r}; it must be a {kind}",
+            param=name,
+            reason="value_wrong",
+            params={"field": name},
+        )
     if not low <= value <= high or (above and value == low):
         least = f"more than {low:g}" if above else f"at least {low:g}"
         must = f"{low} to {high}" if whole else f"{least} and at most {high:g}"
-        raise InvalidValueError(f"{name} is {value}; it must be {must}", param=name)
+        raise InvalidValueError(
+            f"{name} is {value}; it must be {must}",
+            param=name,
+            reason="value_range",
+            params={"field": name, "low": low, "high": high},
+        )
 
 
 @dataclass(frozen=True)

@@ -188,17 +188,19 @@ class JobStore:
         except SimpleMLError as error:
             raise InvalidValueError(f"from is {base!r}: {error.message}", param="from") from None
         if base == name:
-            why = "that is the model to be made; choose another name"
+            why, reason = "that is the model to be made; choose another name", "base_itself"
         elif paths is None:
             there = ", ".join(bases_in(self.models_dir)) or "none"
-            why = f"there is no such model here; bases here: {there}"
+            why, reason = f"there is no such model here; bases here: {there}", "base_gone"
         elif card is not None and card.level != "char":
-            why = "it is a network of words"
+            why, reason = "it is a network of words", "base_of_words"
         elif options.get("level") == "word":
-            why = "a network of words begins from nothing"
+            why, reason = "a network of words begins from nothing", "words_from_nothing"
         else:
             return
-        raise InvalidValueError(f"from is {base[:70]!r}: {why}", param="from")
+        raise InvalidValueError(
+            f"from is {base[:70]!r}: {why}", param="from", reason=reason, params={"name": base[:70]}
+        )
 
     def create(
         self,
@@ -263,7 +265,10 @@ class JobStore:
             if job.state == "running":
                 return self._put(job, cancel=True)
             raise TrainingConflictError(
-                f"The training {name} is {job.state}: there is nothing to cancel.", param="name"
+                f"The training {name} is {job.state}: there is nothing to cancel.",
+                param="name",
+                reason="training_over",
+                params={"name": name},
             )
 
     def resume(self, name: str, max_minutes: float | None = None, *, most_own: int = 0) -> Job:
@@ -292,6 +297,8 @@ class JobStore:
                 raise TrainingConflictError(
                     f"The training {name} is {job.state}: there is nothing to resume.",
                     param="name",
+                    reason="training_not_over",
+                    params={"name": name},
                 )
             check_share(self.jobs(), job.visitor, most_own)
             return self._put(
@@ -320,7 +327,10 @@ class JobStore:
                 job = self.get(name)
                 if job.state == "running" or self.is_training(name):
                     raise TrainingConflictError(
-                        f"The training {name} is running: cancel it first.", param="name"
+                        f"The training {name} is running: cancel it first.",
+                        param="name",
+                        reason="training_runs",
+                        params={"name": name},
                     )
                 folder = self.model(name)
                 ours = self.made_here(job)

@@ -78,7 +78,7 @@ class Card:
     metrics: dict[str, Any] = field(default_factory=dict)
     """Validation nats and bits per character in both modes and how they were held out."""
     corpus: dict[str, Any] = field(default_factory=dict)
-    """sha256, characters, source, licence of the text."""
+    """sha256, characters, source, licence of the text; `sources` has the source by language."""
     training: dict[str, Any] = field(default_factory=dict)
     """Command, seconds, machine, versions."""
     weights_sha256: str = ""

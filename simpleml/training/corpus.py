@@ -186,7 +186,9 @@ def _check_contents(path: Path, text: str) -> None:
         raise CorpusError(
             f"{path} holds {distinct:,} distinct characters, more than the {MAX_DISTINCT:,} a "
             "network of characters can use; is it a text? With --level word the rare ones "
-            "become one unknown symbol"
+            "become one unknown symbol",
+            reason="text_of_many",
+            params={"distinct": distinct, "most": MAX_DISTINCT},
         )
 
 

@@ -141,8 +141,26 @@ def parse(model: type[Model], values: Mapping[str, Any]) -> Model:
         reason = str(first["msg"]).removeprefix("Value error, ")
         reason = reason[:1].lower() + reason[1:]
         if first["type"] == "missing":
-            raise InvalidValueError(f"{name}{where} is missing", param=name) from None
-        raise InvalidValueError(f"{name}{where} is {shown}: {reason}", param=name) from None
+            message = f"{name}{where} is missing"
+        else:
+            message = f"{name}{where} is {shown}: {reason}"
+        code, params = _in_words(str(first["type"]), first.get("ctx") or {})
+        raise InvalidValueError(
+            message, param=name, reason=code, params={"field": name, **params}
+        ) from None
+
+
+def _in_words(kind: str, context: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    """Reason and parameters of what pydantic finds wrong, for pages to say in their language."""
+    for reason, gap, bounds in (
+        ("value_least", "least", ("ge", "gt")),
+        ("value_most", "most", ("le", "lt")),
+        ("value_many" if kind == "too_long" else "value_long", "most", ("max_length",)),
+    ):
+        for bound in bounds:
+            if isinstance(context.get(bound), int | float):
+                return reason, {gap: context[bound]}
+    return {"missing": "value_missing"}.get(kind, "value_wrong"), {}
 
 
 def read_body(seconds: float) -> bytes:

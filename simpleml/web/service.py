@@ -124,6 +124,8 @@ class Service:
                 f"The {param} has {len(seed)} characters; at most {self.settings.max_seed} are "
                 "accepted.",
                 param=param,
+                reason="value_long",
+                params={"field": param, "most": self.settings.max_seed},
             )
 
     def check_size(self, size: int, param: str = "size", least: int = 1) -> None:
@@ -132,7 +134,10 @@ class Service:
         if not least <= size <= most:
             shown = str(size) if abs(size) < 10**30 else f"{str(size)[:30]}…"
             raise InvalidValueError(
-                f"{param} is {shown}; it must be {least} to {most}", param=param
+                f"{param} is {shown}; it must be {least} to {most}",
+                param=param,
+                reason="value_range",
+                params={"field": param, "low": least, "high": most},
             )
 
     def _processors(

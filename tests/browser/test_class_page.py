@@ -191,6 +191,35 @@ def test_the_wall_is_seen_by_all_saved_as_one_page_and_cleared_by_the_teacher(
     expect(other.locator("#empty")).to_be_visible()
 
 
+def test_one_text_of_the_wall_is_printed_and_saved_without_the_others(
+    come_in: OpenPage, keys: ClassKeys
+) -> None:
+    page = come_in(keys.pupils, locale="fr-FR", **PHONE)
+    publish(page, "once upon a time", "Zoé")
+    publish(page, "once <b>the sultan</b> said", "Ali")
+    expect(page.locator(".wall-sheet")).to_have_count(2)
+    chosen = page.locator(".wall-sheet", has_text="sultan")
+    with page.expect_download() as download:
+        chosen.get_by_role("button", name="Enregistrer ce texte").click()
+    saved = Path(download.value.path()).read_text("utf-8")
+    assert "&lt;b&gt;the sultan" in saved
+    assert "upon a time" not in saved
+    assert "<title>Ali, avec tales à la température 0,5</title>" in saved
+    page.evaluate("() => { window.print = () => { window.printed = true; }; }")
+    chosen.get_by_role("button", name="Imprimer ce texte").click()
+    assert page.evaluate("() => window.printed")
+    page.emulate_media(media="print")
+    expect(page.locator(".wall-sheet:visible")).to_have_count(1)
+    expect(page.locator(".wall-sheet:visible")).to_contain_text("sultan")
+    expect(page.locator("#wall-title")).to_be_hidden()
+    page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".wall-sheet:visible")).to_have_count(2)
+    page.emulate_media(media="screen")
+    for left in (1, 0):
+        page.get_by_role("button", name="Retirer").first.click()
+        expect(page.locator(".wall-sheet")).to_have_count(left)
+
+
 def test_no_width_needs_scrolling_sideways(come_in: OpenPage, keys: ClassKeys) -> None:
     page = come_in(keys.teacher, locale="fr-FR")
     publish(page, "once" + "x" * 300)

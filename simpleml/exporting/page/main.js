@@ -6,7 +6,7 @@ import { titleOf } from "../../web/static/common/models.js";
 import * as preferences from "../../web/static/common/preferences.js";
 import { showExamples } from "../../web/static/playground/examples.js";
 import * as inspector from "../../web/static/playground/inspector.js";
-import { facts, figure } from "../../web/static/playground/model-card.js";
+import { facts, figure, licenceOf, sourceOf } from "../../web/static/playground/model-card.js";
 import * as seedField from "../../web/static/playground/seed-field.js";
 import { wordsOf } from "../../web/static/playground/temperature.js";
 import { described, vocabulary } from "./api.js";
@@ -123,8 +123,8 @@ function showCard() {
   document.title = i18n.say("title", { model: titleOf(card) });
   $("card-figure").textContent = figure(card);
   $("card-body").replaceChildren(...facts(card));
-  const { source, title = source, licence } = card.corpus;
-  $("read").textContent = [title, licence].filter(Boolean).join(" — ");
+  const read = [sourceOf(card.corpus), licenceOf(card.corpus)];
+  $("read").textContent = read.filter(Boolean).join(" — ");
 }
 
 function listen() {

@@ -139,7 +139,10 @@ def _bring_in(settings: Settings, file: IO[bytes], name: str, visitor: str) -> A
     def check_free(name: str) -> None:
         if store.find(name) is not None:
             raise ModelExistsError(
-                f"There is a training {name}: choose another name.", param="name"
+                f"There is a training {name}: choose another name.",
+                param="name",
+                reason="training_exists",
+                params={"name": name},
             )
 
     most = settings.import_max_bytes
@@ -170,7 +173,9 @@ def _sent_file(settings: Settings) -> IO[bytes]:
     except OSError as error:
         raise NoRoomError(f"What is sent cannot be kept here: {error.strerror}.") from error
     if sent is None:
-        raise InvalidValueError("There is no file in the field file.", param="file")
+        raise InvalidValueError(
+            "There is no file in the field file.", param="file", reason="file_missing"
+        )
     stream: Any = sent.stream
     return stream  # type: ignore[no-any-return]
 

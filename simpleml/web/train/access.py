@@ -57,7 +57,9 @@ def _refuse_other_sites() -> None:
     if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
         foreign = True
     if foreign:
-        raise TrainingForbiddenError("Pages of other sites cannot train here.")
+        raise TrainingForbiddenError(
+            "Pages of other sites cannot train here.", reason="training_elsewhere"
+        )
 
 
 def _refuse_other_machines() -> None:
@@ -67,7 +69,8 @@ def _refuse_other_machines() -> None:
     if proxied or not _is_loopback(request.remote_addr or "") or not _is_own_name(host):
         raise TrainingForbiddenError(
             "Without SIMPLEML_TRAINING_KEYS only the server's own machine may train, by the name "
-            "localhost and not through a proxy. Set a key to open it to others."
+            "localhost and not through a proxy. Set a key to open it to others.",
+            reason="training_here_alone",
         )
 
 

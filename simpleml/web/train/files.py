@@ -33,7 +33,10 @@ def read_files(files: Sequence[SentFile]) -> tuple[Document, ...]:
     """
     if len(files) > MOST_FILES:
         raise InvalidValueError(
-            f"{len(files)} files were sent; at most {MOST_FILES} are taken.", param="text"
+            f"{len(files)} files were sent; at most {MOST_FILES} are taken.",
+            param="text",
+            reason="files_many",
+            params={"most": MOST_FILES},
         )
     return tuple(_read(file) for file in files)
 

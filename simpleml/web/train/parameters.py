@@ -146,7 +146,9 @@ def read_sent_files(most_bytes: int, seconds: float) -> tuple[Document, ...]:
             for sent in request.files.getlist("text")
         ]
         if not files:
-            raise InvalidValueError("There is no file in the field text.", param="text")
+            raise InvalidValueError(
+                "There is no file in the field text.", param="text", reason="file_missing"
+            )
         return read_files(files)
     charset = request.mimetype_params.get("charset") if request.mimetype == "text/plain" else None
     request.max_content_length = most_bytes
@@ -184,7 +186,10 @@ def read(model: type[Model], most_bytes: int, seconds: float) -> Model:
     size = len(parameters.text.encode())
     if size > most_bytes:
         raise PayloadTooLargeError(
-            f"The text has {size} bytes; at most {most_bytes} are accepted.", param="text"
+            f"The text has {size} bytes; at most {most_bytes} are accepted.",
+            param="text",
+            reason="body_too_large",
+            params={"limit": most_bytes},
         )
     return parameters
 

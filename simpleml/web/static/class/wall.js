@@ -28,6 +28,11 @@ function article(one) {
   if (one.recipe) {
     actions.append(h("a", { class: "quiet use", href: `/#${one.recipe}` }, say("wall.again")));
   }
+  const paper = h("button", { type: "button", class: "quiet" }, say("wall.print"));
+  paper.addEventListener("click", () => printAlone(paper.closest("article")));
+  const keep = h("button", { type: "button", class: "quiet" }, say("wall.save"));
+  keep.addEventListener("click", () => save([one]));
+  actions.append(paper, keep);
   if (one.mine) {
     const down = h("button", { type: "button", class: "quiet" }, say("wall.down"));
     down.addEventListener("click", async () => {
@@ -60,28 +65,42 @@ export function show(found) {
 /** Show them again, in another language. */
 export const again = () => show(texts);
 
-/** The wall as a page of its own, which needs nothing else. @returns {string} */
-export function asPage() {
+/** One text on paper, without the others. @param {Element} sheet */
+function printAlone(sheet) {
+  const list = $("wall-list");
+  const done = () => {
+    list.classList.remove("one-alone");
+    sheet.classList.remove("alone");
+  };
+  list.classList.add("one-alone");
+  sheet.classList.add("alone");
+  addEventListener("afterprint", done, { once: true });
+  print();
+}
+
+/** Texts of the wall as a page of its own, which needs nothing else. @param {WallText[]} texts */
+export function asPage(texts) {
   const style =
     "body{max-width:40rem;margin:2rem auto;padding:0 1rem;font:1.1rem/1.6 Georgia,serif}" +
     "blockquote{margin:0;white-space:pre-wrap}article{margin:2rem 0;break-inside:avoid}" +
     "article p{color:#555;font-size:.9rem}.text-seed{font-weight:bold}";
   const { lang } = document.documentElement;
+  const title = texts.length === 1 ? signed(texts[0]) : say("wall");
   const articles = texts.map((one) => h("article", {}, words(one), h("p", {}, signed(one))));
-  const { outerHTML } = h("body", {}, h("h1", {}, say("wall")), ...articles);
-  const head = `<meta charset="utf-8"><title>${say("wall")}</title><style>${style}</style>`;
+  const { outerHTML } = h("body", {}, ...(texts.length === 1 ? [] : [h("h1", {}, title)]), ...articles);
+  const head = `<meta charset="utf-8">${h("title", {}, title).outerHTML}<style>${style}</style>`;
   return `<!doctype html>\n<html lang="${lang}"><head>${head}</head>\n${outerHTML}</html>\n`;
 }
 
-/** Let the browser keep it as a file. */
-function save() {
+/** Let the browser keep them as a file. @param {WallText[]} chosen */
+function save(chosen) {
   const link = h("a", { download: "simpleml.html" });
-  link.href = URL.createObjectURL(new Blob([asPage()], { type: "text/html" }));
+  link.href = URL.createObjectURL(new Blob([asPage(chosen)], { type: "text/html" }));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 export function start() {
   $("print").addEventListener("click", () => print());
-  $("export").addEventListener("click", save);
+  $("export").addEventListener("click", () => save(texts));
 }

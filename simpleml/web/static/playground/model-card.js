@@ -1,8 +1,9 @@
 /** What is known of a model, as a list: where its text comes from, how well it guesses, its size. */
 
 import { h } from "../common/dom.js";
-import { number, say } from "../common/i18n.js";
+import { current, number, say } from "../common/i18n.js";
 import { letters, quality, titleOf } from "../common/models.js";
+import { french } from "../common/typography.js";
 import * as api from "./api.js";
 import { visible } from "./symbols.js";
 
@@ -24,6 +25,18 @@ export function figure(card) {
   });
 }
 
+/** Where a text comes from, in the page's language if the card says it. @param {any} corpus */
+export function sourceOf({ sources, title, source, file }) {
+  const own = sources?.[current()];
+  if (typeof own !== "string") return title ?? source ?? file;
+  return current() === "fr" ? french(own) : own;
+}
+
+/** The licence of a text; the usual one in the page's language. @param {any} corpus */
+export function licenceOf({ license, licence = license }) {
+  return licence === PUBLIC ? say("card.public") : licence && String(licence);
+}
+
 /**
  * @param {any} card
  * @returns {HTMLElement[]}
@@ -35,14 +48,14 @@ export function facts(card) {
     rows.push(...fact("card.state", say("card.learning")));
   }
   if (titleOf(card) !== card.model) rows.push(...fact("card.name", h("code", {}, card.model)));
-  const source = corpus.title ?? corpus.source ?? corpus.file;
+  const source = sourceOf(corpus);
   if (source) {
     const length = corpus.characters;
     const counted = Number.isFinite(length) ? say("card.characters", { count: length }) : null;
     rows.push(...fact("card.source", String(source), counted && h("small", {}, counted)));
   }
-  const licence = corpus.licence ?? corpus.license;
-  if (licence) rows.push(...fact("card.licence", licence === PUBLIC ? say("card.public") : String(licence)));
+  const licence = licenceOf(corpus);
+  if (licence) rows.push(...fact("card.licence", licence));
   const begun = card.training?.begun_from;
   if (begun?.name) rows.push(...fact("card.begun", String(begun.name), why(begun)));
   if (typeof metrics.bits_per_character === "number") {

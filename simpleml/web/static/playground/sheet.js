@@ -293,7 +293,7 @@ export class Sheet {
     let seconds = error.retryAfter || PAUSES[Math.min(attempt, PAUSES.length - 1)];
     const key =
       error.status === 429
-        ? "busy"
+        ? error.reason === "share_full" ? "busy.yours" : "busy"
         : error.status
           ? "stopping"
           : this.view.cells.length
@@ -400,7 +400,7 @@ export class Sheet {
     const words = this.card.level === "word";
     const ending =
       this.state === "stopped"
-        ? "state.stopped"
+        ? count ? "state.stopped" : "state.stopped.none"
         : { stop: "state.stop", time: "state.time" }[this.reason] ??
           (words ? "state.done.words" : "state.done");
     tell(this.status, ending, { count });
