@@ -43,7 +43,11 @@ def write_models(folder: Path) -> None:
     )
     (tales / "training.csv").write_text(CURVE)
     write_model(folder, "flow", stateful=True, seed=1, units=48)
-    write_model(folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2)
+    corpus = {"source": "Tales, retold", "sources": {"fr": "Contes : redits"}}
+    write_model(
+        folder, "slow", layers=3, units=256, seq_maxlen=40, seed=2,
+        corpus={**corpus, "licence": "public domain"},
+    )  # fmt: skip
     write_model(
         folder, "words", level="word", alphabet=WORDS, unknown_symbol="<unk>", stateful=True, seed=2
     )

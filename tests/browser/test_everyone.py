@@ -112,6 +112,46 @@ def test_french_lines_do_not_break_before_their_punctuation(
     assert in_the_page == printed
 
 
+def test_a_card_says_where_its_text_comes_from_in_the_visitor_s_language(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(model="slow", locale="fr-FR")
+    page.locator("#card > summary").click()
+    expect(page.locator("#card-body")).to_contain_text("Contes\u00a0: redits")
+    expect(page.locator("#card-body")).to_contain_text("domaine public")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#card-body")).to_contain_text("Tales, retold")
+    expect(page.locator("#card-body")).to_contain_text("public domain")
+
+
+def test_what_the_server_refuses_is_told_in_the_visitor_s_language(open_page: OpenPage) -> None:
+    page = open_page(model="tales", locale="fr-FR", may_fail=True)
+    told = page.evaluate(
+        """async () => {
+            const { describe } = await import("/static/common/failures.js");
+            const { ApiError } = await import("/static/common/http.js");
+            const answer = await fetch("/tales", {
+                method: "POST",
+                headers: { "Content-Type": "application/json", Accept: "application/json" },
+                body: JSON.stringify({ seed: "the ", size: 5, temp: -1 }),
+            });
+            const error = ApiError.from((await answer.json()).error, answer.status);
+            return describe(error).map((one) => one.textContent);
+        }"""
+    )
+    assert told == ["«\u00a0Température\u00a0» doit être d’au moins 0."]
+
+
+def test_what_is_stopped_before_it_began_says_so(open_page: OpenPage) -> None:
+    page = open_page(model="tales", locale="fr-FR", may_fail=True)
+    page.route("**/tales", lambda route: None)  # no answer ever comes
+    page.locator("#generate").click()
+    page.get_by_role("button", name="Arrêter").first.click()
+    expect(page.locator(".sheet[data-state=stopped]")).to_contain_text(
+        "Arrêté avant le premier caractère."
+    )
+
+
 def test_other_languages_get_english(open_page: OpenPage) -> None:
     page = open_page(locale="ja-JP")
     expect(page.locator("html")).to_have_attribute("lang", "en")
