@@ -280,6 +280,20 @@ def test_one_sees_what_is_written_wherever_the_form_stands(open_page: OpenPage) 
     expect(page.locator(".sheet h2")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("address", ["", "score", "learn"])
+def test_what_one_presses_is_24_pixels_wide_and_high(open_page: OpenPage, address: str) -> None:
+    page = open_page(address, locale="fr-FR", **PHONE)
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("a, button, input, select, summary, textarea")]
+          .filter((one) => !one.closest("label, .visually-hidden"))
+          .filter((one) => !one.matches(".visually-hidden, :not(:is(button, .colophon *)):is(p *)"))
+          .map((one) => [one.outerHTML, one.getBoundingClientRect()])
+          .filter(([, { width, height }]) => width && height && (width < 24 || height < 24))
+          .map(([html, { width, height }]) => `${html.slice(0, 80)} ${width}x${height}`)"""
+    )
+    assert small == []
+
+
 def test_every_page_leads_to_the_others(open_page: OpenPage) -> None:
     page = open_page(locale="fr-FR")
     for name, title in (("Qui l’a écrit", "Qui aurait pu"), ("En savoir plus", "Comment un petit")):

@@ -36,6 +36,14 @@ def test_both_languages_are_whole_and_every_entry_is_used() -> None:
     ] == []  # fmt: skip
 
 
+def test_temperatures_stand_as_the_language_writes_them(open_page: OpenPage) -> None:
+    page = open_page("presentation?model=flow", locale="fr-FR")
+    expect(page.locator("#temperature option:checked")).to_have_text("0,5")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#temperature option:checked")).to_have_text("0.5")
+    assert page.locator("#temperature").input_value() == "0.5"
+
+
 def test_it_writes_slowly_until_it_is_paused(open_page: OpenPage) -> None:
     page = open_page("presentation?model=flow")
     expect(page.locator("#model")).to_have_value("flow")

@@ -97,7 +97,7 @@ function show() {
   if (!all.length) $("texts-dialog").close();
 }
 
-export function start() {
+function start() {
   $("my-texts").addEventListener("click", () => {
     $("texts-dialog").showModal();
     show();
@@ -109,3 +109,5 @@ export function start() {
   onLanguage(show);
   show();
 }
+
+start();

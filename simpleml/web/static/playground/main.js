@@ -11,9 +11,7 @@ import * as api from "./api.js";
 import { isBlend, membersOf, mixOf } from "./blend.js";
 import * as dialogs from "./dialogs.js";
 import { showExamples } from "./examples.js";
-import * as fetchText from "./fetch-text.js";
 import * as form from "./form.js";
-import * as kept from "./history.js";
 import * as inspector from "./inspector.js";
 import { ModelPicker } from "./model-picker.js";
 import * as permalink from "./permalink.js";
@@ -41,10 +39,23 @@ const events = {
 };
 const TURN_AFTER = 200; // milliseconds that the slider rests before what is written follows it
 
+/** What is not needed at first is loaded when it is. */
+const kept = () => import("./history.js");
+let fetchText = null;
+
+/** Whether this browser has kept texts of earlier visits. */
+function keptBefore() {
+  try {
+    return "simpleml-texts" in localStorage;
+  } catch {
+    return false; // the browser keeps nothing
+  }
+}
+
 await i18n.start("playground");
 preferences.start();
 windows.start();
-kept.start();
+if (keptBefore()) kept();
 http.onKeyNeeded(windows.askKey);
 seedField.start(() => $("controls").requestSubmit());
 form.start();
@@ -80,7 +91,7 @@ function written() {
 }
 
 /** Where copies are to be shown and what a model has read is missing, say what can be done. */
-function offerCopies() {
+async function offerCopies() {
   $("copies").disabled = !first.select.value;
   const chosen = ["models", "blend"].includes(form.layout()) ? [first, second] : [first];
   const names = chosen.map((one) => one.select.value).filter(Boolean);
@@ -91,8 +102,11 @@ function offerCopies() {
     offerCopies();
     for (const sheet of sheets) sheet.showCopies();
   };
-  if (name) fetchText.offer(name, came);
-  else fetchText.hide();
+  if (name) fetchText ??= import("./fetch-text.js");
+  const asked = await fetchText;
+  if (name) asked.offer(name, came);
+  else if (asked) asked.hide();
+  else tell($("copies-why"), "");
   // a sheet says it itself
   if (!name && missing.length && !sheets.length) tell($("copies-why"), "copies.unknown", { name: missing[0] });
 }
@@ -167,7 +181,7 @@ function reveal() {
 /** Show what the state of the sheets changes elsewhere. @param {Sheet} sheet */
 function changed(sheet) {
   if (!sheets.includes(sheet)) return;
-  if (sheet.state === "done") kept.remember(sheet, addressOf([sheet]));
+  if (sheet.state === "done") kept().then(({ remember }) => remember(sheet, addressOf([sheet])));
   const busy = sheets.some((one) => one.busy);
   const halting = document.activeElement === $("stop-all");
   const starting = document.activeElement === $("generate");

@@ -189,7 +189,15 @@ $("controls").addEventListener("submit", (event) => event.preventDefault());
 for (const radio of document.querySelectorAll("input[name=mode]")) {
   radio.addEventListener("change", begin);
 }
-i18n.onLanguage(() => showBars());
+/** The temperatures as the language writes them. */
+function showTemperatures() {
+  for (const one of $("temperature").options) one.textContent = i18n.number(Number(one.value));
+}
+showTemperatures();
+i18n.onLanguage(() => {
+  showBars();
+  showTemperatures();
+});
 
 await failing(async () => {
   const { models } = await (await http.call("/api/models")).json();
