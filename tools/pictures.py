@@ -75,6 +75,23 @@ TALES = ROOT / "ML" / "contes.txt"
 TALE_CHARACTERS = 25_000
 PUPIL, GAP = (360, 720), 12
 CLASS = {"class-en": "en-GB", "class-fr": "fr-FR"}
+WALL = [
+    ["Zoé", "Il était une fois ", 3],
+    ["les trois du fond", "La princesse ", 8],
+    ["", "le loup ", 2],
+    ["Ali", "« Hélas ! dit ", 5],
+]
+"""On the wall: author, beginning, random number."""
+PUBLISH = """async (wall) => {
+  const { publish } = await import("/static/class/server.js");
+  const http = await import("/static/common/http.js");
+  for (const [author, seed, random_state] of wall) {
+    const model = "contes", temperature = 0.5;
+    const body = { seed, size: 180, temp: temperature, random_state };
+    const { text } = await (await http.call(`/${model}`, { body })).json();
+    await publish({ text, seed, model, temperature, author, recipe: `m=${model}` });
+  }
+}"""
 ADDRESS = "192.168.1.20:8280"
 """Shown in place of this machine's."""
 
@@ -97,6 +114,9 @@ def take(browser: Browser, base_url: str, shot: Shot) -> bytes:
             page.locator("#sheets").evaluate("one => one.scrollIntoView()")
         else:
             page.evaluate("() => scrollTo(0, 0)")
+        if not shot.surprise:
+            page.mouse.move(0, 0)  # no character is pointed at
+            expect(page.locator("#inspector")).to_be_hidden()
         return page.screenshot()
 
 
@@ -159,8 +179,12 @@ def take_class(browser: Browser) -> dict[str, bytes]:
     shots = {}
     with tempfile.TemporaryDirectory() as folder, class_server(folder, "contes") as server:
         key = ClassStore(folder).open().teacher
+        link = f"{server.base_url}/class#k={key}"
+        with opened(browser, link, "fr-FR", DESK) as page:
+            page.evaluate(PUBLISH, WALL)
         for name, locale in CLASS.items():
-            with opened(browser, f"{server.base_url}/class#k={key}", locale, DESK) as page:
+            with opened(browser, link, locale, DESK) as page:
+                expect(page.locator(".wall-sheet")).to_have_count(len(WALL))
                 expect(page.locator("#qr")).to_have_attribute("alt", re.compile("QR"))
                 page.locator("#address").evaluate(
                     "(one, address) => { one.textContent = `http://${address}/class`; }", ADDRESS

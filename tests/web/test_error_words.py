@@ -1,4 +1,4 @@
-"""What goes wrong is said in the visitor's language: each error's words, in English and in French."""
+"""What goes wrong is said in the visitor's language: each error has words in English and French."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def raised() -> Iterator[tuple[str, set[str] | None]]:
             reason, params = given.get("reason"), given.get("params")
             if isinstance(reason, ast.Constant):
                 keys = params.keys if isinstance(params, ast.Dict) else []
-                whole = params is None or isinstance(params, ast.Dict) and None not in keys
+                whole = params is None or (isinstance(params, ast.Dict) and None not in keys)
                 names = {str(one.value) for one in keys if isinstance(one, ast.Constant)}
                 yield str(reason.value), names if whole else None
 

@@ -28,9 +28,11 @@ function article(one) {
   if (one.recipe) {
     actions.append(h("a", { class: "quiet use", href: `/#${one.recipe}` }, say("wall.again")));
   }
-  const paper = h("button", { type: "button", class: "quiet" }, say("wall.print"));
+  const button = (key, whole) =>
+    h("button", { type: "button", class: "quiet", "aria-label": say(whole) }, say(key));
+  const paper = button("print", "wall.print");
   paper.addEventListener("click", () => printAlone(paper.closest("article")));
-  const keep = h("button", { type: "button", class: "quiet" }, say("wall.save"));
+  const keep = button("wall.keep", "wall.save");
   keep.addEventListener("click", () => save([one]));
   actions.append(paper, keep);
   if (one.mine) {
