@@ -7,6 +7,7 @@
 # make test-newest  serving on the newest Python  (NEWEST_PYTHON=3.13)
 # make test-harness  lm-evaluation-harness against /v1; 900 MB in an environment of its own
 # make test-image  deploy/Dockerfile, both targets, really built and run; root, 6 GB of disk, 5 minutes
+# make test-cluster  two nodes of Ray, as root; in an environment of its own
 # make lint    ruff and strict types
 # make wheel   dist/simpleml-*.whl, for pip install
 # make bench   speed and memory beside TFLearn
@@ -20,7 +21,7 @@ TEST_PROCESSES ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: serve class train test quick test-oldest test-newest test-harness test-image lint wheel bench chaos pins clean
+.PHONY: serve class train test quick test-oldest test-newest test-harness test-image test-cluster lint wheel bench chaos pins clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -71,6 +72,13 @@ test-image: $(VENV)/.dev
 	if [ -n "$$missing" ]; then echo "Installing$$missing …"; apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; fi
 	SIMPLEML_TEST_TRAIN_IMAGE=1 $(BIN)/python -m pytest -n 0 $(PYTEST_ARGS) tests/deploy/test_image.py
+
+CLUSTER := $(VENV)-cluster
+test-cluster: $(VENV)/.dev
+	$(BIN)/python -m uv venv --quiet --allow-existing --python $(BIN)/python $(CLUSTER)
+	$(BIN)/python -m uv pip install --quiet --python $(CLUSTER) --constraint constraints.txt \
+	  -r required.txt -r required-ray.txt pytest psutil httpx openai
+	$(CLUSTER)/bin/python -m pytest $(PYTEST_ARGS) tests/cluster
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -131,7 +139,7 @@ $(VENV)/.system: | $(VENV)/.dev
 # That the pins also resolve for the other Pythons. pip resolves for another version from wheels
 # alone; TFLearn has none (pure Python, needing numpy, six and pillow) and is left out.
 pins: $(VENV)/.dev
-	@for version in 3.12 3.13; do for list in required-serve.txt required-dev.txt; do \
+	@for version in 3.12 3.13; do for list in required-serve.txt required-ray.txt required-dev.txt; do \
 	  $(BIN)/python -c "import pathlib, re; seen = lambda n: [x for l in pathlib.Path(n).read_text().splitlines() \
 	    for x in (seen(l[3:]) if l.startswith('-r ') else [l])]; print('\n'.join(l for l in seen('$$list') \
 	    if l and l[0] != '#' and not l.startswith('tflearn')), 'six', 'pillow', sep='\n')" > $(VENV)/pins.txt; \

@@ -3,9 +3,11 @@
     python bench/thousand.py                               # about two minutes
     python bench/thousand.py --requests 200                # a rough look
     python bench/thousand.py --server http://HOST:PORT     # a running server as well, any kind
+    .venv-cluster/bin/python bench/thousand.py --cluster   # two nodes of Ray too; as root
 
 Each precision is asked --requests times in all: servers with one thread and with as many as there
-are cores (shards), with two workers, after a restart, two servers side by side, and each --server.
+are cores (shards), with two workers, after a restart, two servers side by side, replicas on two
+nodes of a Ray cluster beside a gunicorn if wanted, and each --server.
 As many requests again, of the same kinds and with other random states, go along at any moment, from
 1 to 48 clients. Answers are compared where their fingerprints are equal, which say the weights, the
 precision, the mode and the arithmetic; a --server must have the model. Ends with one JSON line; the
@@ -18,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import sys
 import threading
 import time
 import urllib.request
@@ -25,12 +28,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from common import bench_model, machine, print_json, print_table
+from common import ROOT, bench_model, machine, print_json, print_table
 from servers import GunicornServer
 
 PRECISIONS = ("float32", "int8")
@@ -186,6 +190,20 @@ def arrangements(models_dir: Path, precision: str, cores: int) -> Iterator[tuple
     yield "2 servers", lambda stack: [start(stack, 1), start(stack, many)]
 
 
+def over_ray(models_dir: Path, precision: str, stack: ExitStack) -> list[str]:
+    """Replicas on two nodes, in a network of their own, and a gunicorn beside them."""
+    sys.path.insert(0, str(ROOT / "tests" / "cluster"))
+    from own_network import own_network
+    from ray_nodes import Nodes
+
+    stack.enter_context(own_network())
+    nodes = stack.enter_context(Nodes(models_dir))
+    nodes.add()
+    served = stack.enter_context(nodes.serve(replicas=2, precision=precision))
+    env = {"SIMPLEML_PRECISION": precision, "SIMPLEML_THREADS": "1"}
+    return [served, stack.enter_context(GunicornServer(models_dir, env=env)).base_url]
+
+
 @contextmanager
 def model_to_ask(folder: str | None, name: str | None) -> Iterator[tuple[Path, str, str]]:
     """(models folder, model, seed): those given, or the bench's."""
@@ -202,6 +220,7 @@ def main() -> None:
     )
     parser.add_argument("--requests", type=int, default=1000, help="of each precision, in all")
     parser.add_argument("--server", action="append", default=[], metavar="URL")
+    parser.add_argument("--cluster", action="store_true", help="a Ray cluster too")
     parser.add_argument("--models-dir", help="instead of the bench's own; with --model")
     parser.add_argument("--model", help="of --models-dir, or by this name on each --server")
     options = parser.parse_args()
@@ -214,6 +233,11 @@ def main() -> None:
             for precision in PRECISIONS
             for way, servers in arrangements(models_dir, precision, os.cpu_count() or 1)
         ]
+        if options.cluster:
+            ways += [
+                (f"{precision}, Ray", partial(over_ray, models_dir, precision))
+                for precision in PRECISIONS
+            ]
         ways += [(url, lambda stack, url=url: [url.rstrip("/")]) for url in options.server]
         each = -(-options.requests * len(PRECISIONS) // (len(ways) * len(ten) * len(CLIENTS)))
         for way, servers in ways:

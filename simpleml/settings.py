@@ -79,6 +79,11 @@ class Settings:
     training_max_jobs: int = _setting(
         20, "trainings kept, those that wait or are over included", low=1, high=1000
     )
+    ray_address: str = _setting(
+        "", "a Ray cluster over which trainings run, several at once; auto finds this machine's"
+    )
+    ray_cores: int = _setting(2, "cores of each training over a cluster", low=1, high=1024)
+    ray_gpus: int = _setting(0, "GPUs of each training over a cluster", low=0, high=64)
     corpora_url: str = _setting(
         "https://raw.githubusercontent.com",
         "where the texts of shipped models are fetched from: GitHub, or a mirror of it",

@@ -29,6 +29,7 @@ FOLDERS = {
     "faults": ("faults", "slow"),
     "deploy": ("faults", "slow"),
     "harness": ("slow", "tensorflow"),
+    "cluster": ("cluster", "slow"),
     "packaging": ("slow", "tensorflow"),
     "training": ("tensorflow",),
     "exactness": ("tensorflow",),

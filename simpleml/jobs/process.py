@@ -61,7 +61,7 @@ def start(
             *(priority, "-" if lock is None else str(lock), *arguments),
         ],
         cwd=folder,
-        env=_environment(),
+        env=environment(),
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT if errors is None else errors,
@@ -80,7 +80,7 @@ def flags(options: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's, without the server's settings, keys among them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIMPLEML_")}
     paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]

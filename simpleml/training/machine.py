@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,20 @@ def has_bfloat16(on_gpu: bool) -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def cores() -> int:
+    """How many cores a training may keep busy: OMP_NUM_THREADS says fewer, if it is set.
+
+    Ray sets it to the cores of a task, several of which share a node.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    most = usable_cores()
+    return min(most, max(1, int(wanted))) if wanted.isdecimal() else most
+
+
 def describe() -> str:
     """Processor, cores in use and system, in one line."""
     name = _cpu_field("model name") or platform.processor() or platform.machine()
-    return (
-        f"{name}, {usable_cores()} cores, {platform.system()}, Python {platform.python_version()}"
-    )
+    return f"{name}, {cores()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def _cpu_field(name: str) -> str:

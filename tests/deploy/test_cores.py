@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from simpleml.cores import usable_cores
+from simpleml.training import machine
 
 WITHIN = "from simpleml.cores import usable_cores; print(usable_cores())"
 
@@ -66,3 +67,11 @@ def test_the_affinity_of_a_real_process() -> None:
         [sys.executable, "-c", bound + WITHIN], capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(("given", "cores"), [("1", 1), ("10000", None), ("4,2", None), ("", None)])
+def test_a_training_takes_no_more_than_its_task_was_given(
+    given: str, cores: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert machine.cores() == (cores or usable_cores())

@@ -14,7 +14,6 @@ from typing import Any, SupportsFloat
 import numpy as np
 import tensorflow as tf
 
-from simpleml.cores import usable_cores
 from simpleml.training import learner, machine, optimizer
 from simpleml.training.learner import DeviceLearner, LearnerOptions, LearnerState
 from simpleml.training.optimizer import StepNumbers
@@ -30,7 +29,7 @@ def prepare() -> None:
         return
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(usable_cores())
+        tf.config.threading.set_inter_op_parallelism_threads(machine.cores())
     except RuntimeError:
         return  # already running: as correct, only slower
 
@@ -42,7 +41,7 @@ def on_gpu() -> bool:
 
 def default_shards() -> int:
     """Independent parts to cut a chunk's rows into."""
-    return 1 if on_gpu() else usable_cores()
+    return 1 if on_gpu() else machine.cores()
 
 
 def best_precision() -> str:

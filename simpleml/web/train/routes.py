@@ -26,11 +26,13 @@ from flask import Flask, Response, current_app, jsonify
 from simpleml.errors import StoppingError, TrainingNotInstalledError
 from simpleml.exporting.brought import brought_in
 from simpleml.jobs import check, process
+from simpleml.jobs.executor import Executor, LocalExecutor
 from simpleml.jobs.job import Job
-from simpleml.jobs.process import Priority
+from simpleml.jobs.ray_executor import RayExecutor
 from simpleml.jobs.store import JobStore
 from simpleml.jobs.supervisor import Supervisor
 from simpleml.models.bases import beginnings_in
+from simpleml.settings import Settings
 from simpleml.web.classroom.access import check_owner, refuse_if_paused, trainings_allowed
 from simpleml.web.observability.request_log import current_record
 from simpleml.web.openapi.operation import EVENTS, JSON, TRAINS, Events, Operation, Routes
@@ -78,9 +80,7 @@ class Trainings:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.store = JobStore(service.settings.models_dir, service.settings.training_max_jobs)
-        # Thirty pupils who write leave no core free: the training of one would never begin.
-        priority: Priority = "low" if service.settings.class_ else "idle"
-        self.supervisor = Supervisor(self.store, in_thread, priority)
+        self.supervisor = Supervisor(self.store, in_thread, _executor(service.settings))
         self.list = News(self._list)
         self._news: WeakValueDictionary[str, News[Standing]] = WeakValueDictionary()
 
@@ -298,6 +298,13 @@ def _events(mine: Trainings, news: News[Standing]) -> Iterator[str | None]:
         if now.state not in _LIVE or mine.service.engine.stopping:
             return
         time.sleep(max(0.0, again - time.monotonic()))
+
+
+def _executor(settings: Settings) -> Executor:
+    if not settings.ray_address:
+        # Thirty pupils who write leave no core free: the training of one would never begin.
+        return LocalExecutor("low" if settings.class_ else "idle")
+    return RayExecutor(settings.ray_address, settings.ray_cores, settings.ray_gpus)
 
 
 def _changed(change: Callable[..., Job], *given: Any) -> Response:
