@@ -1,1 +1,1 @@
-"""Trainings that are asked for over HTTP: kept as files, run one at a time beside the server."""
+"""Trainings that are asked for over HTTP: kept as files, run beside the server or on a cluster."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,14 +24,14 @@ ENDLESS = {
     "from": "nothing",
 }  # fmt: skip
 SECONDS = 300.0
+KEY = {"Authorization": "Bearer train-key"}
 
 
 class Trainings:
     """A client of a server that trains over a cluster."""
 
-    def __init__(self, server: GunicornServer) -> None:
-        self.server = server
-        self._http = httpx.Client(base_url=f"{server.base_url}/v1/train", timeout=60)
+    def __init__(self, base_url: str) -> None:
+        self._http = httpx.Client(base_url=f"{base_url}/v1/train", headers=KEY, timeout=60)
 
     def start(self, name: str) -> None:
         answer = self._http.post("", json={"name": name, "text": TEXT, **ENDLESS})
@@ -50,7 +51,7 @@ class Trainings:
         try:
             return wait_until(there, SECONDS, f"{name} is {state}, {epoch} epochs", every=0.1)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.get(name)}\n{self.server.log[-3000:]}") from None
+            raise AssertionError(f"{error}\n{self.get(name)}") from None
 
     def end(self) -> None:
         """Cancel whatever is left."""
@@ -60,21 +61,27 @@ class Trainings:
             self.wait(one["name"], "cancelled")
 
 
-@pytest.fixture(scope="module")
-def server(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornServer]:
-    """gunicorn with two gevent workers beside the head."""
+def gunicorn(nodes: Nodes, models_dir: Path, address: str = ADDRESS) -> GunicornServer:
+    """One with two gevent workers beside the head."""
     env = {
         **{name: value for name, value in nodes.env.items() if name.startswith("RAY_")},
-        "SIMPLEML_TRAINING": "1", "SIMPLEML_RAY_ADDRESS": ADDRESS, "SIMPLEML_RAY_CORES": "1",
+        "SIMPLEML_TRAINING": "1", "SIMPLEML_TRAINING_KEYS": "train-key",
+        "SIMPLEML_RAY_ADDRESS": address, "SIMPLEML_RAY_CORES": "1",
     }  # fmt: skip
-    with GunicornServer(tmp_path_factory.mktemp("ML"), workers=2, env=env) as running:
+    return GunicornServer(models_dir, workers=2, env=env)
+
+
+@pytest.fixture(scope="module")
+def server(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornServer]:
+    """One with trainings over the nodes."""
+    with gunicorn(nodes, tmp_path_factory.mktemp("ML")) as running:
         yield running
 
 
 @pytest.fixture
 def trainings(server: GunicornServer) -> Iterator[Trainings]:
     """Nothing is left of them afterwards."""
-    client = Trainings(server)
+    client = Trainings(server.base_url)
     yield client
     client.end()
 
@@ -145,3 +152,27 @@ def test_one_whose_node_dies_goes_on_on_another(nodes: Nodes, trainings: Trainin
     assert epochs == sorted(set(epochs)), "none was done twice"
     assert after["error"] == ""
     nodes.add()
+
+
+def test_while_there_is_no_cluster_they_wait(nodes: Nodes, tmp_path: Path) -> None:
+    with gunicorn(nodes, tmp_path, "127.0.0.1:1") as server:
+        client = Trainings(server.base_url)
+        client.start("seven")
+        wait_until(
+            lambda: "the Ray cluster 127.0.0.1:1 is not there" in server.log, SECONDS, "it is told"
+        )
+        assert client.get("seven")["state"] == "waiting"
+        client.cancel("seven")
+
+
+def test_replicas_train_too(nodes: Nodes, tmp_path: Path) -> None:
+    settings = {
+        "models_dir": str(tmp_path), "training": True, "training_keys": "train-key",
+        "ray_address": ADDRESS, "ray_cores": 1,
+    }  # fmt: skip
+    with nodes.serve(replicas=1, **settings) as base_url:
+        client = Trainings(base_url)
+        client.start("eight")
+        client.wait("eight", "running", epoch=1)
+        assert place(nodes, "eight") is not None
+        client.end()
