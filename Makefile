@@ -76,7 +76,7 @@ test-image: $(VENV)/.dev
 CLUSTER := $(VENV)-cluster
 test-cluster: $(VENV)/.dev
 	$(BIN)/python -m uv venv --quiet --allow-existing --python $(BIN)/python $(CLUSTER)
-	$(BIN)/python -m uv pip install --quiet --python $(CLUSTER) --constraint constraints.txt \
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(CLUSTER) --constraint constraints.txt \
 	  -r required.txt -r required-ray.txt pytest psutil httpx openai
 	$(CLUSTER)/bin/python -m pytest $(PYTEST_ARGS) tests/cluster
 

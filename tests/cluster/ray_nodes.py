@@ -36,6 +36,7 @@ ADDRESS = "127.0.0.1:6379"
 PROXYS_OWN = "http://127.0.0.1:8404/stats;csv"
 START_SECONDS = 180.0
 """A busy machine takes its time over ten processes a node."""
+TRIES = 4
 
 
 def variables(models_dir: Path | str, **more: str) -> dict[str, str]:
@@ -143,13 +144,23 @@ class Nodes:
             where += ["--temp-dir", str(self._folder)]
         else:
             where = ["--address", ADDRESS]
-        log = self._folder / f"node-{number}.txt"
+        command = [BIN / "ray", "start", *where, "--node-ip-address", address]
+        command += ["--num-cpus", str(cores), "--object-store-memory", "100000000"]
+        # `ray start` gives its daemons half a minute, which a busy machine may exceed.
+        for _ in range(TRIES):
+            node, said = self._start(command, address)
+            if not said:
+                self._nodes.append(node)
+                return node
+            node.kill()
+        raise AssertionError(said)
+
+    def _start(self, command: list[str | Path], address: str) -> tuple[Node, str]:
+        """The node, and what it said if it did not start."""
+        log = self._folder / f"{address}.txt"
         with log.open("wb") as output:
             started = subprocess.Popen(
-                [
-                    *(BIN / "ray", "start", *where, "--node-ip-address", address),
-                    *("--num-cpus", str(cores), "--object-store-memory", "100000000"),
-                ],
+                command,
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -157,9 +168,13 @@ class Nodes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            self._nodes.append(node := Node(address, started.pid))
-            assert started.wait(START_SECONDS) == 0, log.read_text()
-        return node
+        node = Node(address, started.pid)
+        try:
+            well = started.wait(START_SECONDS) == 0
+        except BaseException:
+            node.kill()
+            raise
+        return node, "" if well else log.read_text()
 
     @contextmanager
     def serve(self, replicas: int = 1, **settings: Any) -> Iterator[str]:
