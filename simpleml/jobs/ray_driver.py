@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from typing import Any
 from simpleml.jobs.executor import Order
 from simpleml.jobs.task import STOP_SECONDS, STOPPED, train
 
+CONNECT_SECONDS = 10.0
 LOOK_EVERY = 0.2
 UNEXPECTED = os.EX_SOFTWARE
 
@@ -102,6 +104,7 @@ def main(arguments: list[str]) -> None:
 
     lines: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    _knock(address)
     ray.init(address=address, log_to_driver=False)
     remote = ray.remote(num_cpus=float(cores), num_gpus=float(gpus), max_retries=-1)
     driver = Driver(ray, remote(train), say)
@@ -115,6 +118,13 @@ def main(arguments: list[str]) -> None:
         except Empty:
             driver.look()
     driver.end()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in address and port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 def _read(lines: SimpleQueue[str]) -> None:
