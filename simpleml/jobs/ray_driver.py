@@ -131,6 +131,9 @@ def _read(lines: SimpleQueue[str]) -> None:
     for line in sys.stdin:
         lines.put(line)
     lines.put("")
+    # Ray may be waiting for a cluster that does not answer; otherwise this thread ends with main.
+    time.sleep(STOP_SECONDS + CONNECT_SECONDS)
+    os._exit(UNEXPECTED)
 
 
 if __name__ == "__main__":
