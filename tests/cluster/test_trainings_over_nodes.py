@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from models import write_model
 from ray_nodes import ADDRESS, Node, Nodes
 from servers import GunicornServer
 from waiting import wait_until
@@ -170,6 +171,7 @@ def test_replicas_train_too(nodes: Nodes, tmp_path: Path) -> None:
         "models_dir": str(tmp_path), "training": True, "training_keys": "train-key",
         "ray_address": ADDRESS, "ray_cores": 1,
     }  # fmt: skip
+    write_model(tmp_path, "tales")  # without a model none is ready
     with nodes.serve(replicas=1, **settings) as base_url:
         client = Trainings(base_url)
         client.start("eight")
