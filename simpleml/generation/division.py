@@ -15,6 +15,24 @@ LEAST_ROWS: dict[Precision, int] = {"float32": 8, "int8": 2}
 """Rows that a shard of its own is worth; int8's weights are a quarter of float32's."""
 
 
+_FIXED_ROWS = 8
+"""Rows that cost about what a step costs before its first one (bench/RESULTS.md: 1 to 7)."""
+
+
+def turn_cost(seconds: float, texts: int) -> float:
+    """What a step counts for when the lanes of a shard take turns: what it takes for one text.
+
+    Counted by the seconds alone, a lane would be stepped the less often the more texts it has, and
+    eight would each be written more slowly than the seven of another model. A larger network still
+    pays for what it takes.
+
+    Args:
+        seconds: that the step took.
+        texts: that were in it.
+    """
+    return seconds * (_FIXED_ROWS + 1) / (_FIXED_ROWS + max(1, texts))
+
+
 def parts(texts: int, rows_each: int, precision: Precision, shards: int) -> int:
     """Among how many shards texts that run together are divided; 1 is a step on all cores.
 

@@ -41,7 +41,7 @@ class Lane:
         self.key = key
         self.batch = generator.new_batch(windows)
         self.seconds = seconds
-        """Time its steps have taken, or what counts as such: the least is stepped next."""
+        """What its steps have cost (division.turn_cost), or counts as such: the least is next."""
         self.parts: list[Part] = []
         self._owners: dict[Slot, tuple[Generation, TextStream]] = {}
         self._some_ended = False

@@ -1,8 +1,9 @@
 """One native thread with lanes of its own, which it steps in turn: a core's part of the engine.
 
-Shards never wait for each other. The lane that has had the least time is stepped next, so no model
-starves another. A step that fails, fails the requests whose rows were in it and no other. It knows
-nothing of the queue: the engine puts texts in and hears of those that have left.
+Shards never wait for each other. The lane that has had the least time for each text is stepped
+next, so no model starves another, and texts advance at one pace. A step that fails, fails the
+requests whose rows were in it and no other. It knows nothing of the queue: the engine puts texts in
+and hears of those that have left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
 
 from simpleml.errors import StoppingError
+from simpleml.generation.division import turn_cost
 from simpleml.generation.lane import Lane, Part
 from simpleml.native import Signal, new_lock, start_thread
 
@@ -92,6 +94,7 @@ class Shard:
         if lane is None:
             self._work.wait(_IDLE_SECONDS)
             return
+        texts = len(lane.batch.slots)
         started = time.perf_counter()
         drawn = 0
         try:
@@ -102,7 +105,7 @@ class Shard:
             lane.fail(error)
         self._settle(lane)
         took = time.perf_counter() - started
-        lane.seconds += took
+        lane.seconds += turn_cost(took, texts)
         if drawn:
             self.symbols_per_second += 0.02 * (drawn / took - self.symbols_per_second)
 

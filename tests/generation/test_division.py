@@ -14,7 +14,7 @@ from waiting import wait_until
 
 from simpleml import ModelLoader, SequenceGenerator
 from simpleml.errors import GenerationFailedError, StoppingError
-from simpleml.generation.division import parts, shard_for
+from simpleml.generation.division import parts, shard_for, turn_cost
 from simpleml.generation.engine import Engine
 
 
@@ -85,6 +85,13 @@ def test_models_spread_evenly_over_the_shards_while_texts_end_and_others_begin(s
     held = [{lane for lane, at in texts if at == shard} for shard in (0, 1)]
     assert sorted(map(len, held)) == [2, 2]
     assert not held[0] & held[1]
+
+
+@pytest.mark.parametrize(("fixed", "each"), [(1.8, 0.27), (0.15, 0.28)], ids=["float32", "int8"])
+def test_a_model_is_not_stepped_less_often_for_one_text_more(fixed: float, each: float) -> None:
+    seven, eight = (turn_cost(fixed + each * texts, texts) for texts in (7, 8))
+    assert eight / seven < 1.07, "by seconds alone it would be up to 1.14"
+    assert turn_cost(1.0, 8) == 2 * turn_cost(0.5, 8), "a larger network pays for its time"
 
 
 def test_the_texts_of_one_request_are_those_of_one_thread_in_whichever_shard(
