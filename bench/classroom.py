@@ -39,6 +39,7 @@ MODELS = ("contes", "francais", "shakespeare", "sherlock")
 SEEDS = {"contes": "il y avait ", "francais": "Il était ", "shakespeare": "ROMEO:\n",
          "sherlock": "Holmes "}  # fmt: skip
 SIZE = 300
+TRAINING_PROCESSES = ("simpleml.jobs.child", "simpleml.training")
 TRAINING_CHARACTERS = 100_000
 PUBLISHES_EVERY = 5
 LOOKS_SECONDS = 3.0
@@ -295,7 +296,7 @@ def look(pid: int) -> Seen:
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
         try:
             used, times = process.memory_full_info().uss / 2**20, process.cpu_times()
-            trains = "simpleml.jobs.child" in " ".join(process.cmdline())
+            trains = any(one in " ".join(process.cmdline()) for one in TRAINING_PROCESSES)
         except psutil.Error:  # it is gone
             continue
         if trains:

@@ -198,9 +198,8 @@ class JobStore:
             why, reason = "a network of words begins from nothing", "words_from_nothing"
         else:
             return
-        raise InvalidValueError(
-            f"from is {base[:70]!r}: {why}", param="from", reason=reason, params={"name": base[:70]}
-        )
+        why, name = f"from is {base[:70]!r}: {why}", base[:70]
+        raise InvalidValueError(why, param="from", reason=reason, params={"name": name})
 
     def create(
         self,
