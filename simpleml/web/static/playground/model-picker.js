@@ -6,7 +6,6 @@ import { onLanguage, tell } from "../common/i18n.js";
 import { titleOf } from "../common/models.js";
 import * as api from "./api.js";
 import * as modelCard from "./model-card.js";
-import * as takeHome from "./take-home.js";
 
 export class ModelPicker {
   /**
@@ -74,6 +73,18 @@ export class ModelPicker {
     return this.card;
   }
 
+  /** What only a card that is open needs: its buttons, and how the training went. */
+  async #completeCard(body, signal) {
+    const { model } = this.card;
+    const takeHome = await import("./take-home.js");
+    if (signal.aborted) return; // another one was chosen meanwhile
+    body.append(takeHome.buttons(model, (error) => this.complain(...describe(error))));
+    if (!this.curves.has(model)) return;
+    // the card is whole without its picture
+    const figure = await modelCard.curve(model, signal, body).catch(() => null);
+    if (figure && !signal.aborted) body.append(figure);
+  }
+
   #showCard() {
     if (!this.showsCard) return;
     $("card").hidden = !this.card;
@@ -82,19 +93,11 @@ export class ModelPicker {
     $("card-figure").textContent = modelCard.figure(this.card);
     const body = $("card-body");
     const complain = (error) => this.complain(...describe(error));
-    body.replaceChildren(
-      ...modelCard.facts(this.card),
-      takeHome.buttons(this.card.model, complain),
-    );
+    body.replaceChildren(...modelCard.facts(this.card));
     this.shut.abort();
-    if (!this.curves.has(this.card.model)) return;
-    const draw = () =>
-      modelCard.curve(this.card.model, this.asked.signal, body).then(
-        (figure) => figure && body.append(figure),
-        () => {}, // the card is whole without its picture
-      );
-    this.shut = new AbortController();
-    if ($("card").open) draw();
-    else $("card").addEventListener("toggle", draw, { once: true, signal: this.shut.signal });
+    const { signal } = (this.shut = new AbortController());
+    const complete = () => this.#completeCard(body, signal).catch(complain);
+    if ($("card").open) complete();
+    else $("card").addEventListener("toggle", complete, { once: true, signal });
   }
 }

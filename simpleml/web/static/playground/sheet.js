@@ -17,7 +17,6 @@ import { titleOf } from "../common/models.js";
 import * as api from "./api.js";
 import { shown } from "./blend.js";
 import { CellReader } from "./cells.js";
-import * as passages from "./copied-passages.js";
 import { showCode } from "./dialogs.js";
 import * as permalink from "./permalink.js";
 import { showButtons } from "./sheet-buttons.js";
@@ -138,7 +137,10 @@ export class Sheet {
       return;
     }
     try {
-      const found = await api.originality(name, this.view.text, signal);
+      const [found, passages] = await Promise.all([
+        api.originality(name, this.view.text, signal),
+        import("./copied-passages.js"),
+      ]);
       this.view.underline(found.passages, found.base?.passages);
       this.copies.replaceChildren(...passages.said(found));
     } catch (error) {
