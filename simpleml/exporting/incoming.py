@@ -100,12 +100,7 @@ def bring_in(
         place = models / name
         check_free(name)
         if os.path.lexists(place) and not overwrite:
-            raise ModelExistsError(
-                f"There is a model {name} already: choose another name.",
-                param="name",
-                reason="model_exists",
-                params={"name": name},
-            )
+            raise _taken(name)
         with _building(models) as building:
             _unpack(archive, parts, building, name, most_bytes)
             artifact = _checked(name, building, most_bytes)
@@ -115,7 +110,12 @@ def bring_in(
             if os.path.lexists(place):
                 exchange_folders(building, place)
             else:
-                building.rename(place)
+                try:
+                    building.rename(place)
+                except OSError as error:
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # it came meanwhile
+                        raise _taken(name) from None
+                    raise
             sync_folder(models)
         return artifact
 
@@ -129,11 +129,18 @@ def _sentences() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EINVAL:  # a seek before the file's beginning
             raise _damaged() from None
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise ModelExistsError("There is a model of that name by now.", param="name") from None
         raise NoRoomError(f"The model cannot be written here: {error.strerror}.") from error
     except _DAMAGED:
         raise _damaged() from None
+
+
+def _taken(name: str) -> ModelExistsError:
+    return ModelExistsError(
+        f"There is a model {name} already: choose another name.",
+        param="name",
+        reason="model_exists",
+        params={"name": name},
+    )
 
 
 def _damaged() -> BadArchiveError:

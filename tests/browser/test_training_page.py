@@ -100,10 +100,14 @@ def test_both_languages_are_whole() -> None:
         assert set(re.findall(r"\{\w+\}", entry)) == set(re.findall(r"\{\w+\}", french[key])), key
 
 
-@pytest.mark.parametrize(("locale", "done"), [("en-GB", "is here."), ("fr-FR", "est là.")])
+@pytest.mark.parametrize(
+    ("locale", "done", "taken"),
+    [("en-GB", "is here.", "There is a model"), ("fr-FR", "est là.", "Il y a déjà un modèle")],
+)
 def test_a_model_that_was_taken_home_comes_in(
     locale: str,
     done: str,
+    taken: str,
     open_page: OpenPage,
     open_training: OpenPage,
     tmp_path: Path,
@@ -122,7 +126,8 @@ def test_a_model_that_was_taken_home_comes_in(
     page.locator("#bring-file").set_input_files(file)
     expect(page.locator("#bring-said")).to_contain_text(f"mine-{locale} {done}")
     page.locator("#bring-file").set_input_files(file)
-    expect(page.locator("#bring-problem")).to_contain_text(f"mine-{locale} already")
+    expect(page.locator("#bring-problem")).to_contain_text(taken)
+    expect(page.locator("#bring-problem")).to_contain_text(f"mine-{locale}")
     expect(page.locator("#brought a")).to_have_text(f"mine-{locale}")
     assert serious(page) == []
     here = page.url
