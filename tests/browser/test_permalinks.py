@@ -121,10 +121,10 @@ def test_a_damaged_link_is_said(open_page: OpenPage) -> None:
         expect(page.locator("#model-problem")).to_contain_text("This link is damaged")
 
 
-def test_a_link_with_values_out_of_bounds_says_what_the_server_says(open_page: OpenPage) -> None:
+def test_a_link_with_values_out_of_bounds_says_what_they_are(open_page: OpenPage) -> None:
     page = open_page("#m=tales&s=once&n=999999&t=0.5&r=1", may_fail=True)
     expect(page.locator(".sheet")).to_have_attribute("data-state", "failed")
-    expect(page.locator(".notice")).to_contain_text("size is 999999")
+    expect(page.locator(".notice")).to_contain_text("“Length” must lie between 1 and 10,000.")
 
 
 def test_one_link_brings_all_temperatures_back(open_page: OpenPage) -> None:

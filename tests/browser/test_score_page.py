@@ -64,4 +64,4 @@ def test_a_text_that_is_too_long_is_told(open_page: OpenPage) -> None:
     page = open_page("score", may_fail=True)
     page.locator("#text").fill("le sultan " * 11_000)
     page.locator("#ask").click()
-    expect(page.locator("#problem")).to_contain_text("The text is too long for the server.")
+    expect(page.locator("#problem")).to_contain_text("may have 100,000 characters at most")
