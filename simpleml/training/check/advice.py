@@ -173,7 +173,7 @@ def _text(seen: Inspection) -> Iterator[Advice]:
         yield Advice(
             "rare_characters",
             f"{len(seen.rare)} of {seen.vocabulary} characters are rare: replace those you do not "
-            "need; each costs every prediction.",
+            "need; each one makes every guess a little harder.",
             {"rare": len(seen.rare), "alphabet": seen.vocabulary},
         )
     if seen.unwanted:
