@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from entries import assert_whole
 from pages import (
     PHONE,
     ROOT,
@@ -41,11 +42,7 @@ def words(language: str) -> dict[str, str]:
 
 
 def test_both_languages_are_whole() -> None:
-    english, french = words("en"), words("fr")
-    assert list(english) == list(french)
-    for key, entry in english.items():
-        assert french[key].strip()
-        assert set(re.findall(r"\{\w+\}", entry)) == set(re.findall(r"\{\w+\}", french[key])), key
+    assert_whole(words("en"), words("fr"))
 
 
 def test_every_entry_is_used_and_every_use_has_an_entry() -> None:

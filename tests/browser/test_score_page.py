@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from entries import assert_whole
 from pages import PHONE, ROOT, OpenPage, picture, serious
 from playwright.sync_api import expect
 
@@ -19,9 +20,7 @@ def words(language: str) -> dict[str, str]:
 
 def test_both_languages_are_whole_and_every_entry_is_used() -> None:
     english, french = words("en"), words("fr")
-    assert list(english) == list(french)
-    for key, entry in english.items():
-        assert set(re.findall(r"\{\w+\}", entry)) == set(re.findall(r"\{\w+\}", french[key])), key
+    assert_whole(english, french)
     files = [WEB / "static" / "score" / "main.js"]
     files += [WEB / "templates" / name for name in ("score.html", "head.html")]
     used = set(re.findall(r'"([a-z0-9_.-]+)"', "".join(one.read_text("utf-8") for one in files)))

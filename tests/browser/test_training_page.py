@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from entries import assert_whole
 from models import pair_weights, write_model
 from needs import needs_documents, needs_training
 from pages import HOSTILE, PHONE, ROOT, OpenPage, picture, serious, text_of, wait_until_done, write
@@ -93,11 +94,7 @@ def choose_small(page: Page, epochs: int) -> None:
 
 
 def test_both_languages_are_whole() -> None:
-    english, french = words("training", "en"), words("training", "fr")
-    assert list(english) == list(french)
-    for key, entry in english.items():
-        assert french[key].strip()
-        assert set(re.findall(r"\{\w+\}", entry)) == set(re.findall(r"\{\w+\}", french[key])), key
+    assert_whole(words("training", "en"), words("training", "fr"))
 
 
 @pytest.mark.parametrize(
