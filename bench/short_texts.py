@@ -5,10 +5,11 @@
 
 The authors are those that the corpora hold out (`simpleml corpora get francais`): Gréville and
 Forster, whom no base has read. Each seed trains on another part of the author's text and all are
-measured on the same 60,000 characters, far from every training part: another novel (French), the
-last chapters (English). A text that no base fits stands beside them: French in capitals, and keys
-of Tetris. `train.py` does the training, as anybody would call it; its seconds are the whole
-command's. Ends with one line of JSON and, with --plot, a picture.
+measured on the same 60,000 characters, far from every training part: the last chapters of the
+novel that is trained on, and for French also another novel (`--texts`). A text that no base fits
+stands beside them: French in capitals, and keys of Tetris. `train.py` does the training, as anybody
+would call it; its seconds are the whole command's. Ends with one line of JSON and, with --plot, a
+picture.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from simpleml.models.artifact import find_artifact, read_artifact  # noqa: E402
+from simpleml.models.bases import bases_in  # noqa: E402
 from simpleml.models.vocabulary import Vocabulary  # noqa: E402
-from simpleml.training.base import bases_in, nats_of, transferred  # noqa: E402
+from simpleml.training.base import nats_of, transferred  # noqa: E402
 
 TEST = 60_000
 
@@ -59,14 +61,26 @@ def greville(francais: str) -> Author:
     """The last three novels of the French corpus; the last of them measures."""
     last = 298_870
     return Author(
-        "French novel", francais[-946_995:-last], francais[-last:][5000:][:TEST], "francais"
+        "French, another novel",
+        francais[-946_995:-last],
+        francais[-last:][5000:][:TEST],
+        "francais",
     )
+
+
+def greville_herself(francais: str) -> Author:
+    """The last novel of the French corpus; its last chapters measure."""
+    return last_chapters("French, the same novel", francais[-298_870:], "francais")
 
 
 def forster(english: str) -> Author:
     """The last novel of the English corpus; its last chapters measure."""
-    novel = english[-608_191:]
-    return Author("English novel", novel[:-120_000], novel[-80_000:][:TEST], "english")
+    return last_chapters("English, the same novel", english[-608_191:], "english")
+
+
+def last_chapters(name: str, novel: str, base: str) -> Author:
+    """A novel to train on but for its last 120,000 characters, half of which measure."""
+    return Author(name, novel[:-120_000], novel[-80_000:][:TEST], base)
 
 
 def capitals(francais: str) -> Author:
@@ -85,6 +99,19 @@ def tetris(path: Path) -> Author:
     """Keys of Tetris, from examples/tetris.py."""
     keys = path.read_text(encoding="utf-8")
     return Author("Tetris keys", keys[:-TEST], keys[-TEST:], None)
+
+
+FRENCH = {"another": greville, "same": greville_herself, "capitals": capitals}
+
+
+def authors_of(corpus: Path, texts: list[str]) -> list[Author]:
+    """What a corpus has to train on and to be measured by."""
+    if corpus.stem == "tetris":
+        return [tetris(corpus)]
+    text = corpus.read_text(encoding="utf-8")
+    if corpus.stem == "english":
+        return [forster(text)]
+    return [FRENCH[name](text) for name in texts]
 
 
 def measure(folder: Path, name: str, test: str) -> float:
@@ -188,24 +215,24 @@ def main() -> None:
     parser.add_argument(
         "--nothing-minutes", type=float, default=0, help="also from nothing, so long"
     )
-    parser.add_argument("--capitals", action="store_true", help="also French in capitals")
+    parser.add_argument(
+        "--texts",
+        nargs="+",
+        choices=("another", "same", "capitals"),
+        default=["another", "same"],
+        help="of French: another novel of the author, the same one, the first in capitals",
+    )
     parser.add_argument("--plot", type=Path)
     parser.add_argument("arguments", nargs="*", help="after --: more of train.py's")
     given = parser.parse_args()
-    authors = []
-    for path in given.corpora:
-        if path.stem == "tetris":
-            authors.append(tetris(path))
-            continue
-        text = path.read_text(encoding="utf-8")
-        authors.append(greville(text) if path.stem == "francais" else forster(text))
-        if given.capitals and path.stem == "francais":
-            authors.append(capitals(text))
+    authors = [author for path in given.corpora for author in authors_of(path, given.texts)]
     print("| text | KB | from nothing (s) | base untouched | tuned, each seed | mean | seconds |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
     rows = []
     for author in authors:
         for size in given.sizes:
+            if 1000 * size > len(author.source):
+                continue
             one = row(author, int(1000 * size), given)
             rows.append(one)
             nothing = (

@@ -179,7 +179,7 @@ def _updates(parser: argparse.ArgumentParser) -> None:
         "AdamW's, on the matrices; 0.03, from a base and windows 0",
     )
     _option(run, "--reset", float, "share of rows that begin a chunk from the zero state")
-    _option(run, "--precision", str, "auto: bfloat16 where the machine has it", choices=PRECISIONS)
+    _option(run, "--precision", str, "auto: bfloat16 where it is faster", choices=PRECISIONS)
     _option(run, "--random-state", int, "the same number gives the same run on the same machine")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +29,18 @@ class Speed:
         return round(self.epochs * self.epoch_seconds / self.update_seconds)
 
 
-def has_bfloat16(on_gpu: bool) -> bool:
-    """Whether bfloat16 products are done by the hardware: GPUs of today, some CPUs.
+def prefers_bfloat16(on_gpu: bool) -> bool:
+    """Whether bfloat16 products are faster than float32's: on GPUs of today and some CPUs.
 
-    On a CPU without AVX512-BF16 or AMX they would be emulated, slower than float32.
+    On a CPU they want AMX, or AVX512-BF16 as AMD builds it. Intel's AVX512-BF16 without AMX took
+    1.4 to 1.6 times as long as float32 (bench/RESULTS.md); without either they are emulated.
     """
-    if on_gpu:
-        return True
-    flags = _cpu_field("flags").split()
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return on_gpu or fast_bfloat16(_cpu_field("flags").split(), _cpu_field("vendor_id"))
+
+
+def fast_bfloat16(flags: Sequence[str], vendor: str) -> bool:
+    """Whether a processor of a vendor with these flags of /proc/cpuinfo gains by bfloat16."""
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and vendor == "AuthenticAMD")
 
 
 def cores() -> int:

@@ -46,7 +46,7 @@ def default_shards() -> int:
 
 def best_precision() -> str:
     """The computing dtype that this machine is fastest with."""
-    return "bfloat16" if machine.has_bfloat16(on_gpu()) else "float32"
+    return "bfloat16" if machine.prefers_bfloat16(on_gpu()) else "float32"
 
 
 def lstm(
