@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from simpleml.generation.batch import Slot
 from simpleml.generation.request import Generation
 from simpleml.generation.sequence_generator import SequenceGenerator
-from simpleml.generation.text_stream import TextStream, distributions_of
+from simpleml.generation.text_stream import TextStream, distributions_of, drawn_together
 
 
 @dataclass(eq=False)
@@ -68,9 +68,13 @@ class Lane:
             probabilities = probabilities[[slot.index for slot in ready]]
         streams = [self._owners[slot][1] for slot in ready]
         log_p, distributions = distributions_of(probabilities, streams)
-        for row, stream in enumerate(streams):
+        drawn = drawn_together(distributions, streams)
+        for row, (stream, index) in enumerate(zip(streams, drawn, strict=True)):
             try:
-                stream.accept(log_p[row], distributions[row])
+                if index is None:
+                    stream.accept(log_p[row], distributions[row])
+                else:
+                    stream.write(index)
             except Exception as error:
                 self._owners[ready[row]][0].fail_with(error)
                 self._some_ended = True

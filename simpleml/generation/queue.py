@@ -12,7 +12,7 @@ Pure: it knows nothing of threads, of batches or of how a request runs.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from typing import Protocol, TypeVar
@@ -60,8 +60,9 @@ def admission_order(running: Iterable[R], waiting: Iterable[R]) -> Iterator[R]:
     texts = Counter[Hashable]()  # of each model
     held = Counter[str]()  # by each visitor
     for one in running:
-        texts[one.model] += one.texts_left
-        held[one.visitor] += one.texts_left
+        left = one.texts_left
+        texts[one.model] += left
+        held[one.visitor] += left
     lines: dict[tuple[str, Hashable], deque[tuple[int, R]]] = {}
     for arrival, one in enumerate(waiting):
         lines.setdefault((one.visitor, one.model), deque()).append((arrival, one))
@@ -87,7 +88,7 @@ def admission_order(running: Iterable[R], waiting: Iterable[R]) -> Iterator[R]:
 
 
 def admissible(
-    running: Iterable[R], waiting: Iterable[R], max_rows: int, share: Share | None = None
+    running: Sequence[R], waiting: Sequence[R], max_rows: int, share: Share | None = None
 ) -> list[R]:
     """Those that wait for nothing but the next step, in the order of admission.
 
@@ -97,12 +98,15 @@ def admissible(
         max_rows: places, one for each text.
         share: of each visitor.
     """
-    running = list(running)
-    free = max_rows - sum(one.texts_left for one in running)
+    if not waiting:
+        return []
+    free = max_rows
     held = Counter[str]()
     for one in running:
-        held[one.visitor] += one.texts_left
-    found = []
+        left = one.texts_left
+        free -= left
+        held[one.visitor] += left
+    found: list[R] = []
     for one in admission_order(running, waiting):
         if share and one.visitor and held[one.visitor] + one.texts_left > share.running:
             continue
@@ -115,13 +119,15 @@ def admissible(
 
 
 def is_full(
-    running: Iterable[R], waiting: Iterable[R], new: R, *, max_rows: int, max_waiting: int
+    running: Sequence[R], waiting: Sequence[R], new: R, *, max_rows: int, max_waiting: int
 ) -> bool:
     """Whether a new request would have to wait behind, or beside, `max_waiting` others that wait.
 
     Those that are admitted before the next step do not count, and it is never full for one that
     would be among them.
     """
+    if len(waiting) < max_waiting:
+        return False
     everybody = [*waiting, new]
     found = admissible(running, everybody, max_rows)
     others = len(everybody) - len(found) - 1
@@ -129,7 +135,7 @@ def is_full(
 
 
 def share_is_full(
-    running: Iterable[R], waiting: Iterable[R], new: R, share: Share, max_rows: int
+    running: Sequence[R], waiting: Sequence[R], new: R, share: Share, max_rows: int
 ) -> bool:
     """Whether a new request would have to wait beside `share.waiting` others of its visitor."""
     everybody = [*waiting, new]

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
-import numpy as np
-
 from simpleml.errors import DeadlineError, GenerationFailedError, SimpleMLError
+from simpleml.generation.draws import Draws
 from simpleml.generation.logits_processors import ProcessorMaker, no_processors
 from simpleml.generation.sequence_generator import SequenceGenerator
 from simpleml.generation.text_stream import GenerationOptions, TextStream
@@ -87,7 +86,9 @@ class Generation:
     @property
     def texts_left(self) -> int:
         """Those that are not complete: the places it holds, or needs."""
-        return 0 if self.done else sum(one.finish_reason is None for one in self.streams)
+        if self.done:
+            return 0
+        return [one.finish_reason for one in self.streams].count(None)
 
     @property
     def queue_seconds(self) -> float:
@@ -186,7 +187,7 @@ def new_streams(
     seeds: list[Sequence[int]] = []
     for prompt in prompts:
         for _ in range(each):
-            rng = np.random.RandomState((options.random_state + len(streams)) % 2**32)
+            rng = Draws((options.random_state + len(streams)) % 2**32)
             streams.append(
                 TextStream(
                     generator.vocabulary,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simpleml.errors import InvalidValueError
+from simpleml.generation.draws import Draws, draw_all
 from simpleml.generation.logits_processors import LogitsProcessor
 from simpleml.generation.sampling import (
     REPETITION_SPAN,
@@ -34,7 +35,7 @@ MOST_STOPS = 4
 
 
 class RandomSource(Protocol):
-    """What a draw needs: numpy.random.RandomState is one, the module numpy.random another."""
+    """What a draw needs: numpy's RandomState is one, its module random another, Draws a third."""
 
     def multinomial(self, n: int, pvals: Float64Array, /) -> NDArray[np.int64]:
         """Draw n times; how often each index came, (V,)."""
@@ -172,6 +173,10 @@ class TextStream:
             self.finish("length")
         self._plain = not (self._tracks or self._processors) and self._banned is None
         """Whether the distribution at its temperature is what is drawn from, and nothing else."""
+        notes = options.logprobs is not None or scored
+        alone = self._greedy or notes or not self._plain
+        self.draws = rng if isinstance(rng, Draws) and not alone else None
+        """What its symbols can be drawn with beside others': see `drawn_together`."""
 
     @property
     def unread(self) -> int:
@@ -203,14 +208,18 @@ class TextStream:
             index, chances = self._choose(log_p, distribution)
             for processor in self._processors:
                 processor.accept(index)
-        self.last_symbol = index
-        self.generated += 1
         if self._tracks:
             self._recent.append(index)
             self._counts[index] += 1
         if self.options.logprobs is not None:
             noted = self._noted(index, log_p, self.options.logprobs)
             self.logprobs.append(self._with_chances(noted, index, chances))
+        self.write(index)
+
+    def write(self, index: int) -> None:
+        """Take a symbol that was drawn."""
+        self.last_symbol = index
+        self.generated += 1
         self._show(self.vocabulary.symbols[index])
         if self.finish_reason is None and self.generated >= self.options.size:
             self.finish("length")
@@ -310,3 +319,33 @@ def distributions_of(
     # A greedy stream does not look at the distribution; 1 keeps the shared product defined.
     temperatures = np.array([stream.options.temperature or 1.0 for stream in streams])
     return log_p, with_temperature(log_p, temperatures[:, None])
+
+
+TOGETHER = 4
+"""Texts from which on they are drawn for together; below, one after the other costs less."""
+
+
+def drawn_together(
+    distributions: Float64Array, streams: Sequence[TextStream]
+) -> Sequence[int | None]:
+    """The next symbol of every stream that needs no more than its distribution, else None.
+
+    A network whose weights are broken gives no numbers; each stream then says so for itself.
+
+    Args:
+        distributions: (S, V), from `distributions_of`.
+        streams: S texts.
+    """
+    found: list[int | None] = [None] * len(streams)
+    rows, draws = [], []
+    for row, stream in enumerate(streams):
+        if stream.draws is not None:
+            rows.append(row)
+            draws.append(stream.draws)
+    if len(rows) < TOGETHER or np.isnan(distributions[:, 0]).any():
+        return found
+    if len(rows) == len(streams):
+        return draw_all(distributions, draws)
+    for row, index in zip(rows, draw_all(distributions[rows], draws), strict=True):
+        found[row] = index
+    return found

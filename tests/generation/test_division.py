@@ -127,7 +127,7 @@ def test_a_failure_in_one_shard_ends_the_request_in_all(
     beside = Asked(engine, tales, each=10, size=300)
     bad = Asked(engine, tales, each=30, size=10**6)
     streams = bad.generation.streams
-    streams[-1].accept = broken  # type: ignore[method-assign]
+    streams[-1].write = broken  # type: ignore[method-assign]
     with pytest.raises(GenerationFailedError):
         bad.texts()
     assert beside.texts() == [tales.generate(300, random_state=1 + k) for k in range(10)]

@@ -18,7 +18,5 @@ AVX512 = ["avx512f", "avx512_bf16"]
         ([], "", False),
     ],
 )
-def test_bfloat16_is_chosen_where_it_is_faster(
-    flags: list[str], vendor: str, faster: bool
-) -> None:
+def test_bfloat16_is_chosen_where_it_is_faster(flags: list[str], vendor: str, faster: bool) -> None:
     assert fast_bfloat16(flags, vendor) is faster
