@@ -77,7 +77,7 @@ CLUSTER := $(VENV)-cluster
 test-cluster: $(VENV)/.dev
 	$(BIN)/python -m uv venv --quiet --allow-existing --python $(BIN)/python $(CLUSTER)
 	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(CLUSTER) --constraint constraints.txt \
-	  -r required.txt -r required-ray.txt pytest psutil httpx openai
+	  -r required.txt -r required-ray.txt pytest hypothesis psutil httpx openai
 	$(CLUSTER)/bin/python -m pytest $(PYTEST_ARGS) tests/cluster
 
 lint: $(VENV)/.dev

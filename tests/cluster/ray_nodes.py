@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -158,16 +158,7 @@ class Nodes:
     def _start(self, command: list[str | Path], address: str) -> tuple[Node, str]:
         """The node, and what it said if it did not start."""
         log = self._folder / f"{address}.txt"
-        with log.open("wb") as output:
-            started = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        started = self._run(command, log)
         node = Node(address, started.pid)
         try:
             well = started.wait(START_SECONDS) == 0
@@ -176,16 +167,11 @@ class Nodes:
             raise
         return node, "" if well else log.read_text()
 
-    @contextmanager
-    def serve(self, replicas: int = 1, **settings: Any) -> Iterator[str]:
-        """`serve run` what deploy/ray/simpleml.yaml says, with these settings; its address."""
-        config = self._folder / f"served-{len(self._serving)}.json"
-        arguments = {"replicas": replicas, "models_dir": str(self.models_dir), **settings}
-        config.write_text(json.dumps(served(arguments)))
-        log = config.with_suffix(".txt")
+    def _run(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+        """A process with its children in a session of their own; what it says goes to the log."""
         with log.open("wb") as output:
-            running = subprocess.Popen(
-                [BIN / "serve", "run", config],
+            return subprocess.Popen(
+                command,
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -193,6 +179,15 @@ class Nodes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @contextmanager
+    def serve(self, replicas: int = 1, **settings: Any) -> Iterator[str]:
+        """`serve run` what deploy/ray/simpleml.yaml says, with these settings; its address."""
+        config = self._folder / f"served-{len(self._serving)}.json"
+        arguments = {"replicas": replicas, "models_dir": str(self.models_dir), **settings}
+        config.write_text(json.dumps(served(arguments)))
+        log = config.with_suffix(".txt")
+        running = self._run([BIN / "serve", "run", config], log)
         self._serving.append(running.pid)
         base_url = "http://127.0.0.1:8280"
 
