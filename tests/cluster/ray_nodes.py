@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -183,13 +183,16 @@ class Nodes:
     @contextmanager
     def serve(self, replicas: int = 1, **settings: Any) -> Iterator[str]:
         """`serve run` what deploy/ray/simpleml.yaml says, with these settings; its address."""
+        base_url = "http://127.0.0.1:8280"
+        with suppress(httpx.HTTPError):  # it would be replaced, and answer meanwhile
+            said = httpx.get(f"{base_url}/livez", timeout=5).status_code
+            assert said != 200, "another application is being served"
         config = self._folder / f"served-{len(self._serving)}.json"
         arguments = {"replicas": replicas, "models_dir": str(self.models_dir), **settings}
         config.write_text(json.dumps(served(arguments)))
         log = config.with_suffix(".txt")
         running = self._run([BIN / "serve", "run", config], log)
         self._serving.append(running.pid)
-        base_url = "http://127.0.0.1:8280"
 
         def ready() -> bool:
             if running.poll() is not None:
