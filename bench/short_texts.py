@@ -8,8 +8,8 @@ Forster, whom no base has read. Each seed trains on another part of the author's
 measured on the same 60,000 characters, far from every training part: the last chapters of the
 novel that is trained on, and for French also another novel (`--texts`). A text that no base fits
 stands beside them: French in capitals, and keys of Tetris. `train.py` does the training, as anybody
-would call it; its seconds are the whole command's. Ends with one line of JSON and, with --plot, a
-picture.
+would call it; its seconds are the whole command's. Every row goes to short_texts.jsonl as well,
+from which --plot draws the picture: several runs make one table.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from simpleml.models.vocabulary import Vocabulary  # noqa: E402
 from simpleml.training.base import nats_of, transferred  # noqa: E402
 
 TEST = 60_000
+RESULTS = Path(__file__).with_suffix(".jsonl")
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,10 @@ def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
         seconds.append(took)
         if author.base:
             bases.append(untouched(given.models_dir, author.base, text, author.test))
-    found["tuned"], found["seconds"] = tuned, seconds
-    found["base"] = statistics.mean(bases) if bases else None
+    if tuned:
+        found["tuned"], found["seconds"] = tuned, seconds
+    if bases:
+        found["base"] = statistics.mean(bases)
     if given.nothing_minutes:
         found["nothing"], found["nothing_seconds"] = trained(
             given.models_dir,
@@ -173,6 +176,15 @@ def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
             ["--from", "nothing", "--max-minutes", str(given.nothing_minutes)],
         )
     return found
+
+
+def kept() -> list[dict[str, Any]]:
+    """The rows of all runs, the last of each text and size; what a later one lacks stays."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for line in RESULTS.read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        rows.setdefault((one["text"], one["characters"]), {}).update(one)
+    return sorted(rows.values(), key=lambda one: (one["text"], one["characters"]))
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
@@ -189,8 +201,8 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         sizes = [one["characters"] for one in mine]
         lines: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
             ("from nothing", lambda one: one.get("nothing")),
-            ("base untouched", lambda one: one["base"]),
-            ("begun from the base", lambda one: statistics.mean(one["tuned"])),
+            ("base untouched", lambda one: one.get("base")),
+            ("as train.py does it", lambda one: statistics.mean(one.get("tuned", [0.0]))),
         ]
         for label, value in lines:
             points = [(size, y) for size, one in zip(sizes, mine, strict=True) if (y := value(one))]
@@ -207,11 +219,11 @@ def main() -> None:
     """The table, row after row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "corpora", type=Path, nargs="+", help="francais.txt, english.txt, tetris.txt"
+        "corpora", type=Path, nargs="*", help="francais.txt, english.txt, tetris.txt"
     )
     parser.add_argument("--models-dir", type=Path, default=ROOT / "ML")
     parser.add_argument("--sizes", type=float, nargs="+", default=[5, 20, 50, 100, 500], help="KB")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument(
         "--nothing-minutes", type=float, default=0, help="also from nothing, so long"
     )
@@ -228,26 +240,25 @@ def main() -> None:
     authors = [author for path in given.corpora for author in authors_of(path, given.texts)]
     print("| text | KB | from nothing (s) | base untouched | tuned, each seed | mean | seconds |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
-    rows = []
     for author in authors:
         for size in given.sizes:
             if 1000 * size > len(author.source):
                 continue
             one = row(author, int(1000 * size), given)
-            rows.append(one)
+            with RESULTS.open("a", encoding="utf-8") as results:
+                results.write(json.dumps(one, ensure_ascii=False) + "\n")
             nothing = (
                 f"{one['nothing']:.3f} ({one['nothing_seconds']:.0f})" if "nothing" in one else ""
             )
-            base = f"{one['base']:.3f}" if one["base"] else ""
-            each = ", ".join(f"{nats:.3f}" for nats in one["tuned"])
-            print(
-                f"| {author.name} | {size:g} | {nothing} | {base} | {each} | "
-                f"{statistics.mean(one['tuned']):.3f} | {statistics.mean(one['seconds']):.0f} |",
-                flush=True,
-            )
-            if given.plot:
-                plot(rows, given.plot)
-    print(json.dumps({"short_texts": rows}))
+            base = f"{one['base']:.3f}" if "base" in one else ""
+            tuned = " |  | "
+            if "tuned" in one:
+                each = ", ".join(f"{nats:.3f}" for nats in one["tuned"])
+                mean, seconds = statistics.mean(one["tuned"]), statistics.mean(one["seconds"])
+                tuned = f"{each} | {mean:.3f} | {seconds:.0f}"
+            print(f"| {author.name} | {size:g} | {nothing} | {base} | {tuned} |", flush=True)
+    if given.plot:
+        plot(kept(), given.plot)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,6 @@ def main(arguments: list[str] | None = None, prog: str = "train.py") -> int:
 
     Wrong usage ends with 2, and with --json what neither text nor options are to blame for with 70.
     """
-    # Quiet TensorFlow's start; a user's own choice stands.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     command_line = parser(prog)
     chosen = vars(command_line.parse_args(arguments))

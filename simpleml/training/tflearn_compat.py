@@ -18,12 +18,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
+
+from simpleml.training.quiet import quiet
 
 INSTALL_HINT = (
     "TFLearn writes the graph beside every checkpoint; install it with "
@@ -57,15 +58,15 @@ def import_tflearn() -> ModuleType:
             "TFLearn switches TensorFlow 2 behaviour off for the whole process and Keras is "
             "already loaded in this one: use TFLearn in a process of its own"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    nest = importlib.import_module("tensorflow.python.util.nest")
-    if not hasattr(nest, "is_sequence"):
-        nest.is_sequence = nest.is_nested  # type: ignore[attr-defined]
-    image = importlib.import_module("PIL.Image")
-    if not hasattr(image, "ANTIALIAS"):
-        image.ANTIALIAS = image.LANCZOS  # type: ignore[attr-defined]
-    tensorflow = importlib.import_module("tensorflow.compat.v1")
-    tensorflow.logging.set_verbosity(tensorflow.logging.ERROR)  # it announces every deprecation
+    with quiet():
+        nest = importlib.import_module("tensorflow.python.util.nest")
+        if not hasattr(nest, "is_sequence"):
+            nest.is_sequence = nest.is_nested  # type: ignore[attr-defined]
+        image = importlib.import_module("PIL.Image")
+        if not hasattr(image, "ANTIALIAS"):
+            image.ANTIALIAS = image.LANCZOS  # type: ignore[attr-defined]
+        tensorflow = importlib.import_module("tensorflow.compat.v1")
+        tensorflow.logging.set_verbosity(tensorflow.logging.ERROR)  # it announces every deprecation
     with contextlib.redirect_stdout(sys.stderr):  # it prints of SciPy, h5py and curses it misses
         return importlib.import_module("tflearn")
 

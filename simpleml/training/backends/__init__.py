@@ -10,6 +10,7 @@ import os
 
 from simpleml.errors import BackendError
 from simpleml.training.learner import Backend
+from simpleml.training.quiet import quiet
 
 NAMES = ("tensorflow", "torch")
 
@@ -24,15 +25,16 @@ def current() -> Backend:
     if name not in NAMES:
         raise BackendError(f"KERAS_BACKEND={name}: must be one of {', '.join(NAMES)}")
     try:
-        import keras  # noqa: F401 - for its absence, which is told below
+        with quiet():
+            import keras  # noqa: F401 - for its absence, which is told below
 
-        if name == "torch":
-            from simpleml.training.backends import torch_backend
+            if name == "torch":
+                from simpleml.training.backends import torch_backend
 
-            return torch_backend
-        from simpleml.training.backends import tensorflow_backend
+                return torch_backend
+            from simpleml.training.backends import tensorflow_backend
 
-        return tensorflow_backend
+            return tensorflow_backend
     except ModuleNotFoundError as error:
         missing = error.name or name
         raise BackendError(
