@@ -125,13 +125,13 @@ def measure(folder: Path, name: str, test: str) -> float:
     return nats_of(parameters, np.array(symbols, np.int32))
 
 
-def untouched(models: Path, base: str, text: str, test: str) -> float:
-    """Of the base for the symbols of the text, before any training."""
+def untouched(models: Path, base: str, symbols: str, test: str) -> float:
+    """Of the base before any training, for the symbols of a text; others as the nearest."""
     paths = find_artifact(models, base)
     assert paths is not None
-    vocabulary = Vocabulary.of(text + test, level="char")
-    symbols = vocabulary.encode(test).indices
-    return nats_of(transferred(read_artifact(paths), vocabulary), np.array(symbols, np.int32))
+    vocabulary = Vocabulary.of(symbols, level="char")
+    indices = vocabulary.encode(test, "nearest").indices
+    return nats_of(transferred(read_artifact(paths), vocabulary), np.array(indices, np.int32))
 
 
 def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[float, float]:
@@ -154,7 +154,7 @@ def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[f
 def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
     """One line of the table: from nothing once, the base, the tuned model for each seed."""
     found: dict[str, Any] = {"text": author.name, "characters": size}
-    tuned, seconds, bases = [], [], []
+    tuned, seconds, bases, same_symbols = [], [], [], []
     for seed in given.seeds:
         text = author.part(size, seed)
         nats, took = trained(
@@ -163,11 +163,13 @@ def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
         tuned.append(nats)
         seconds.append(took)
         if author.base:
-            bases.append(untouched(given.models_dir, author.base, text, author.test))
+            bases.append(untouched(given.models_dir, author.base, text + author.test, author.test))
+            same_symbols.append(untouched(given.models_dir, author.base, text, author.test))
     if tuned:
         found["tuned"], found["seconds"] = tuned, seconds
     if bases:
         found["base"] = statistics.mean(bases)
+        found["base_with_its_symbols"] = statistics.mean(same_symbols)
     if given.nothing_minutes:
         found["nothing"], found["nothing_seconds"] = trained(
             given.models_dir,
@@ -238,8 +240,11 @@ def main() -> None:
     parser.add_argument("arguments", nargs="*", help="after --: more of train.py's")
     given = parser.parse_args()
     authors = [author for path in given.corpora for author in authors_of(path, given.texts)]
-    print("| text | KB | from nothing (s) | base untouched | tuned, each seed | mean | seconds |")
-    print("| --- | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
+    print(
+        "| text | KB | from nothing (s) | base untouched | with the text's symbols "
+        "| tuned, each seed | mean | seconds |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |", flush=True)
     for author in authors:
         for size in given.sizes:
             if 1000 * size > len(author.source):
@@ -250,7 +255,9 @@ def main() -> None:
             nothing = (
                 f"{one['nothing']:.3f} ({one['nothing_seconds']:.0f})" if "nothing" in one else ""
             )
-            base = f"{one['base']:.3f}" if "base" in one else ""
+            base = " | "
+            if "base" in one:
+                base = f"{one['base']:.3f} | {one['base_with_its_symbols']:.3f}"
             tuned = " |  | "
             if "tuned" in one:
                 each = ", ".join(f"{nats:.3f}" for nats in one["tuned"])
