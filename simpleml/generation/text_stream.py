@@ -323,6 +323,8 @@ def distributions_of(
 
 TOGETHER = 4
 """Texts from which on they are drawn for together; below, one after the other costs less."""
+MOST_SYMBOLS = 512
+"""Of a vocabulary; a vocabulary of words is better searched, which ends where the draw is made."""
 
 
 def drawn_together(
@@ -337,6 +339,8 @@ def drawn_together(
         streams: S texts.
     """
     found: list[int | None] = [None] * len(streams)
+    if distributions.shape[1] > MOST_SYMBOLS:
+        return found
     rows, draws = [], []
     for row, stream in enumerate(streams):
         if stream.draws is not None:
