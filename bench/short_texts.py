@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,14 +191,17 @@ def kept() -> list[dict[str, Any]]:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Nats against characters, a panel a text."""
+    """Nats against characters, a panel for each text that was read at several sizes."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = list(dict.fromkeys(one["text"] for one in rows))
-    figure, panels = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3.4), squeeze=False)
+    count = Counter(one["text"] for one in rows)
+    names = [name for name, sizes in count.items() if sizes > 1]
+    figure, panels = pyplot.subplots(
+        1, len(names), figsize=(4 * len(names), 3.4), squeeze=False, sharex=True, sharey=True
+    )
     for name, panel in zip(names, panels[0], strict=True):
         mine = [one for one in rows if one["text"] == name]
         sizes = [one["characters"] for one in mine]
@@ -210,7 +214,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             points = [(size, y) for size, one in zip(sizes, mine, strict=True) if (y := value(one))]
             if points:
                 panel.plot(*zip(*points, strict=True), "o-", label=label)
-        panel.set(title=name, xscale="log", xlabel="characters read", ylabel="nats per character")
+        panel.set(title=name, xscale="log", xlabel="KB read", ylabel="nats per character")
+        ticks = sorted({one["characters"] for one in rows})
+        panel.set_xticks(ticks, [f"{tick / 1000:g}" for tick in ticks])
+        panel.minorticks_off()
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
     figure.tight_layout()
