@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
-Float64Array = NDArray[np.float64]
+from simpleml.generation.sampling import Float64Array
 
 NEAR = 1e-12
 """More than rounding can change: some units of 2e-16."""

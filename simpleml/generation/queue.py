@@ -57,12 +57,21 @@ def admission_order(running: Iterable[R], waiting: Iterable[R]) -> Iterator[R]:
     Yields:
         Each request of `waiting` once; the first is at queue position 1.
     """
-    texts = Counter[Hashable]()  # of each model
-    held = Counter[str]()  # by each visitor
+    return _in_order(*_counted(running), waiting)
+
+
+def _counted(running: Iterable[Request]) -> tuple[Counter[Hashable], Counter[str]]:
+    """Places that each model and each visitor holds."""
+    texts, held = Counter[Hashable](), Counter[str]()
     for one in running:
         left = one.texts_left
         texts[one.model] += left
         held[one.visitor] += left
+    return texts, held
+
+
+def _in_order(texts: Counter[Hashable], held: Counter[str], waiting: Iterable[R]) -> Iterator[R]:
+    """`admission_order`, from what models and visitors hold; both counts grow with it."""
     lines: dict[tuple[str, Hashable], deque[tuple[int, R]]] = {}
     for arrival, one in enumerate(waiting):
         lines.setdefault((one.visitor, one.model), deque()).append((arrival, one))
@@ -100,14 +109,10 @@ def admissible(
     """
     if not waiting:
         return []
-    free = max_rows
-    held = Counter[str]()
-    for one in running:
-        left = one.texts_left
-        free -= left
-        held[one.visitor] += left
+    texts, held = _counted(running)
+    free = max_rows - held.total()
     found: list[R] = []
-    for one in admission_order(running, waiting):
+    for one in _in_order(texts, held.copy(), waiting):
         if share and one.visitor and held[one.visitor] + one.texts_left > share.running:
             continue
         free -= one.texts_left
