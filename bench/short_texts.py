@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +59,23 @@ class Author:
         return self.source[start : start + size]
 
 
+GREVILLES_LAST = 298_870
+"""Characters of the last novel of the French corpus."""
+
+
 def greville(francais: str) -> Author:
     """The last three novels of the French corpus; the last of them measures."""
-    last = 298_870
     return Author(
         "French, another novel",
-        francais[-946_995:-last],
-        francais[-last:][5000:][:TEST],
+        francais[-946_995:-GREVILLES_LAST],
+        francais[-GREVILLES_LAST:][5000:][:TEST],
         "francais",
     )
 
 
 def greville_herself(francais: str) -> Author:
     """The last novel of the French corpus; its last chapters measure."""
-    return last_chapters("French, the same novel", francais[-298_870:], "francais")
+    return last_chapters("French, the same novel", francais[-GREVILLES_LAST:], "francais")
 
 
 def forster(english: str) -> Author:
@@ -116,23 +119,21 @@ def authors_of(corpus: Path, texts: list[str]) -> list[Author]:
     return [FRENCH[name](text) for name in texts]
 
 
-def measure(folder: Path, name: str, test: str) -> float:
-    """Nats per character of a model on text; characters that it lacks are read as the nearest."""
+def measure(folder: Path, name: str, test: str, symbols: str | None = None) -> float:
+    """Nats per character of a model on text; characters that it lacks are read as the nearest.
+
+    Args:
+        folder: of the models.
+        name: of the model.
+        test: the text.
+        symbols: a text whose characters the model is given; None: those that it has.
+    """
     paths = find_artifact(folder, name)
     assert paths is not None
     artifact = read_artifact(paths)
-    symbols = artifact.vocabulary.encode(test, "nearest").indices
-    parameters = transferred(artifact, artifact.vocabulary)
-    return nats_of(parameters, np.array(symbols, np.int32))
-
-
-def untouched(models: Path, base: str, symbols: str, test: str) -> float:
-    """Of the base before any training, for the symbols of a text; others as the nearest."""
-    paths = find_artifact(models, base)
-    assert paths is not None
-    vocabulary = Vocabulary.of(symbols, level="char")
-    indices = vocabulary.encode(test, "nearest").indices
-    return nats_of(transferred(read_artifact(paths), vocabulary), np.array(indices, np.int32))
+    known = artifact.vocabulary if symbols is None else Vocabulary.of(symbols, level="char")
+    indices = known.encode(test, "nearest").indices
+    return nats_of(transferred(artifact, known), np.array(indices, np.int32))
 
 
 def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[float, float]:
@@ -164,8 +165,9 @@ def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
         tuned.append(nats)
         seconds.append(took)
         if author.base:
-            bases.append(untouched(given.models_dir, author.base, text + author.test, author.test))
-            same_symbols.append(untouched(given.models_dir, author.base, text, author.test))
+            untouched = partial(measure, given.models_dir, author.base, author.test)
+            bases.append(untouched(text + author.test))
+            same_symbols.append(untouched(text))
     if tuned:
         found["tuned"], found["seconds"] = tuned, seconds
     if bases:
@@ -205,13 +207,16 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     for name, panel in zip(names, panels[0], strict=True):
         mine = [one for one in rows if one["text"] == name]
         sizes = [one["characters"] for one in mine]
-        lines: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
-            ("from nothing", lambda one: one.get("nothing")),
-            ("base untouched", lambda one: one.get("base")),
-            ("as train.py does it", lambda one: statistics.mean(one.get("tuned", [0.0]))),
-        ]
-        for label, value in lines:
-            points = [(size, y) for size, one in zip(sizes, mine, strict=True) if (y := value(one))]
+        for label, value in (
+            ("from nothing", "nothing"),
+            ("base untouched", "base"),
+            ("as train.py does it", "tuned"),
+        ):
+            points = [
+                (size, np.mean(one[value]))
+                for size, one in zip(sizes, mine, strict=True)
+                if value in one
+            ]
             if points:
                 panel.plot(*zip(*points, strict=True), "o-", label=label)
         panel.set(title=name, xscale="log", xlabel="KB read", ylabel="nats per character")

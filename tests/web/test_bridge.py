@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
+from clients import running
 from servers import ONE_PLACE, AsgiServer, GunicornServer, Server
 from waiting import wait_until
 
@@ -96,12 +97,6 @@ def test_openai_streams_through_it(bridged: AsgiServer) -> None:
     pieces = [one.choices[0].text for one in client.completions.create(**asked, stream=True)]
     assert "".join(pieces) == whole
     assert len(whole) == 60
-
-
-def running(server: Server) -> float:
-    page = httpx.get(f"{server.base_url}/metrics").text
-    (line,) = (one for one in page.splitlines() if one.startswith("simpleml_requests_running "))
-    return float(line.split()[1])
 
 
 def test_a_client_that_leaves_frees_its_row(narrow: AsgiServer) -> None:
