@@ -41,16 +41,20 @@ async function ask() {
   const answer = await http.call(address(), { body: { ...body, logprobs: ASKED } });
   const { generated, logprobs } = await answer.json();
   if (mine !== turn) return false;
-  const weights = logprobs[0].top.map(([symbol, logprob]) => [symbol, Math.exp(logprob / temp)]);
+  const { top, logprob } = logprobs[0];
+  const drawn = top.some(([symbol]) => symbol === generated) ? [] : [[generated, logprob]];
+  const weights = [...top, ...drawn].map(([symbol, one]) => [symbol, Math.exp(one / temp)]);
   const sum = weights.reduce((total, [, weight]) => total + weight, 0);
   const options = weights.map(([symbol, weight]) => ({ symbol, share: weight / sum }));
-  next = { symbol: generated, options: options.slice(0, SHOWN) };
+  next = { symbol: generated, options };
   return true;
 }
 
+/** The likeliest symbols, and the one that was drawn where it is none of them. */
 function showBars(chosen = "") {
   const choosing = mode() === "choose";
-  const rows = next?.options ?? [];
+  const options = next?.options ?? [];
+  const rows = options.filter(({ symbol }, rank) => rank < SHOWN || symbol === chosen);
   $("bars").replaceChildren(
     ...rows.map(({ symbol, share }) => {
       const named = visible(symbol);
