@@ -41,17 +41,17 @@ def test_slider_is_followed_while_the_text_is_written_and_the_link_proves_it(
 ) -> None:
     page = open_page(model="slow")
     blend(page, "flow", 10)
-    write(page, "once ", 3000)
+    write(page, "once ", 6000)
     expect(page.locator(".text-written span").nth(30)).to_be_attached()
     page.locator("#share").fill("100")
     expect(page.locator(".sheet h2")).to_have_text("slow 0 + flow 1 at temperature 0.5")
     wait_until_done(page)
-    assert len(written(page)) == 3000
+    assert len(written(page)) == 6000
     said = parse_qs(urlsplit(address_of(page)).fragment)
     (then,) = said["then"]
     assert said["mix"] == ["slow:0.9,flow:0.1"]
     assert parse_qs(then)["mix"] == ["slow:0,flow:1"]
-    assert int(said["n"][0]) + int(parse_qs(then)["n"][0]) == 3000
+    assert int(said["n"][0]) + int(parse_qs(then)["n"][0]) == 6000
     other = open_page(f"#{urlsplit(address_of(page)).fragment}")
     expect(other.locator(".sheet")).to_have_attribute("data-link", "same")
     assert text_of(other) == text_of(page)

@@ -16,8 +16,8 @@ export function start() {
   const buttons = [...$("languages").querySelectorAll("button")];
   for (const button of buttons) {
     button.addEventListener("click", async () => {
+      keep("lang", button.dataset.language); // first: one may leave before the words are here
       await i18n.use(button.dataset.language);
-      keep("lang", button.dataset.language);
       for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
     });
   }

@@ -33,7 +33,11 @@ function keep(all) {
   show();
 }
 
-/** Keep a text that is complete. @param {import("./sheet.js").Sheet} sheet @param {string} address */
+/**
+ * Keep a text that is complete.
+ * @param {Pick<import("./sheet.js").Sheet, "text" | "card" | "parts">} sheet
+ * @param {string} address
+ */
 export function remember({ text, card, parts }, address) {
   const all = texts();
   const same = all.find((one) => one.text === text && one.model === card.model);

@@ -181,7 +181,12 @@ function reveal() {
 /** Show what the state of the sheets changes elsewhere. @param {Sheet} sheet */
 function changed(sheet) {
   if (!sheets.includes(sheet)) return;
-  if (sheet.state === "done") kept().then(({ remember }) => remember(sheet, addressOf([sheet])));
+  if (sheet.state === "done") {
+    const { text, card, parts } = sheet; // as they are now: it may go on before the list is here
+    const complete = { text, card, parts: [...parts] };
+    const address = addressOf([sheet]);
+    kept().then(({ remember }) => remember(complete, address));
+  }
   const busy = sheets.some((one) => one.busy);
   const halting = document.activeElement === $("stop-all");
   const starting = document.activeElement === $("generate");

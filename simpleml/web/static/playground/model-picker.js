@@ -59,6 +59,7 @@ export class ModelPicker {
     this.asked.abort();
     const asked = (this.asked = new AbortController());
     this.card = null;
+    this.shut.abort(); // the card that is still shown is another model's
     this.complain();
     this.onCard(null);
     if (this.showsCard) tell($("card-figure"), "model.reading");
