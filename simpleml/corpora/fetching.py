@@ -45,10 +45,12 @@ class Fetching:
 
 def standing(entry: CatalogueEntry, folder: Path) -> Fetching:
     """How it stands with a corpus now, whoever fetches it."""
+    # Asked first: what a fetch leaves is there when it lets go.
+    fetching = _is_held(folder / KEPT / f"{entry.name}.lock")
     if (folder / f"{entry.name}.txt").exists():
         return Fetching("here", 1.0)
     noted = _noted(folder / KEPT / f"{entry.name}.json")
-    if _is_held(folder / KEPT / f"{entry.name}.lock"):
+    if fetching:
         return Fetching("fetching", noted.share)
     return Fetching("failed", noted.share, noted.error) if noted.error else Fetching("missing")
 

@@ -21,7 +21,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -359,11 +359,19 @@ class JobStore:
             building.rename(self.model(job.name))
             sync_folder(self.models_dir)
 
-    def put(self, name: str, **changes: Any) -> Job | None:
-        """Change a training's fields; None if it is gone or damaged."""
+    def put(self, name: str, only: Sequence[State] = (), **changes: Any) -> Job | None:
+        """Change a training's fields; None if it is gone or damaged.
+
+        Args:
+            name: of the training.
+            only: states in which alone it is changed; of all others None comes back as well.
+            changes: the fields' new values.
+        """
         with self._alone():
             job = self.find(name)
-            return None if job is None or job.damaged else self._put(job, **changes)
+            if job is None or job.damaged or (only and job.state not in only):
+                return None
+            return self._put(job, **changes)
 
     def interrupted(self, name: str, epochs: int) -> Job | None:
         """Note that its process ended with its server, after so many epochs.

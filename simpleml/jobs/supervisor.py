@@ -241,5 +241,8 @@ class Supervisor:
             anew=("--overwrite", *process.flags(job.options)),
             again=("--resume", *process.flags(minutes)),
         )
-        started = store.put(name, state="running", started=time.time(), cancel=False)
+        # One that was cancelled since it was seen waiting stays so.
+        started = store.put(
+            name, only=["waiting"], state="running", started=time.time(), cancel=False
+        )
         return None if started is None else order

@@ -88,6 +88,22 @@ class Artifact:
     weights: NetworkWeights
 
 
+def _listed(folder: Path) -> list[str]:
+    """Names in a folder that may be exchanged for another, and deleted, while it is listed.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    while True:
+        place = folder.stat().st_ino
+        try:
+            entries = sorted(os.listdir(folder))
+        except FileNotFoundError:  # the one that was opened is gone: is there another?
+            continue
+        if folder.stat().st_ino == place:
+            return entries
+
+
 def find_artifact(models_dir: Path | str, name: str) -> ArtifactPaths | None:
     """Locate the files of a model; None when there is no such model.
 
@@ -99,7 +115,7 @@ def find_artifact(models_dir: Path | str, name: str) -> ArtifactPaths | None:
     models = Path(models_dir)
     folder = models / name
     try:
-        entries = sorted(os.listdir(folder))
+        entries = _listed(folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -15,7 +15,7 @@ import pytest
 from mirror import TEXT, Mirror, entry
 
 from simpleml.commands.corpora import main
-from simpleml.corpora import CATALOGUE, find, get
+from simpleml.corpora import CATALOGUE, fetching, find, get
 from simpleml.errors import CorpusError
 
 
@@ -112,6 +112,24 @@ def test_a_full_disk_leaves_no_text(mirror: Mirror, tmp_path: Path) -> None:
     assert "CorpusError" in run.stderr
     assert "File too large" in run.stderr
     assert not (tmp_path / "made.txt").exists()
+
+
+def test_a_fetch_that_ends_while_one_asks_is_told_as_it_ended(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_held = fetching._is_held
+
+    def ended_then(lock: Path) -> bool:
+        fetch = fetching.begin(entry(), tmp_path, mirror.url)
+        assert fetch is not None
+        fetch()
+        return is_held(lock)
+
+    monkeypatch.setattr(fetching, "_is_held", ended_then)
+    failed = fetching.standing(entry(), tmp_path)
+    assert failed.state == "failed" and "made.txt" in failed.error
+    mirror.files["made.txt"] = TEXT
+    assert fetching.standing(entry(), tmp_path).state == "here"
 
 
 def test_an_unknown_name_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,24 @@ def test_a_training_that_cannot_be_started_keeps_no_other_one_waiting(
     assert started == ["well.txt"]
 
 
+def test_one_that_is_cancelled_while_it_is_being_started_stays_cancelled(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "require_training", lambda: None)
+    monkeypatch.setattr(process, "start", lambda *_, **__: pytest.fail("it was started"))
+    job = store.create("a", TEXT, {})
+    claim = store.claim
+
+    def cancelled_then(claimed: Job) -> None:
+        store.cancel(claimed.name)
+        claim(claimed)
+
+    monkeypatch.setattr(store, "claim", cancelled_then)
+    found = Supervisor(store)
+    found._launch(job)
+    assert store.get("a").state == "cancelled"
+
+
 def test_the_files_of_the_trainings_are_read_and_written_where_waiting_holds_up_nobody(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -498,6 +499,28 @@ def test_a_failed_write_leaves_the_old_model(
         _write(folder.parent, "x", random_weights(len(ALPHABET), seed=4))
     assert ModelLoader(folder.parent).load("x").card.weights_sha256 == before
     assert [path.name for path in folder.parent.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("listed", [[], FileNotFoundError], ids=["nothing", "gone"])
+def test_a_model_that_is_replaced_while_its_folder_is_listed_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, listed: Any
+) -> None:
+    """What a system lists of a folder that was opened, and then deleted."""
+    real, asked = os.listdir, []
+
+    def replaced(path: Path) -> list[str]:
+        asked.append(path)
+        if len(asked) > 1:
+            return real(path)
+        _write(folder.parent, "x", random_weights(len(ALPHABET), seed=4))
+        if listed == []:
+            return []
+        raise listed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("simpleml.models.artifact.os.listdir", replaced)
+        assert find_artifact(folder.parent, "x") is not None
+    assert asked == [folder, folder]
 
 
 def test_models_are_replaced_where_the_system_cannot_exchange_folders(
