@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from clients import ENDLESS_ALLOWED, PATIENCE, Answer, address, ask, metric, running
-from servers import ROOT, GunicornServer
+from servers import ROOT, GunicornServer, Server
 from waiting import wait_until
 
 FOREVER = "/tales/g/once/10000000?stream=1"
@@ -227,18 +227,24 @@ def test_killed_server_costs_only_what_it_was_streaming(
             assert running(doomed) + running(other) == number + 1
         assert streams[doomed] and streams[other]
 
-        targets = [f"/tales/g/once/2000?random_state={number}" for number in range(12)]
+        targets = [f"/tales/g/once/6000?random_state={number}" for number in range(12)]
         answers: list[Answer | None] = [None] * len(targets)
 
         def client(number: int) -> None:
             answers[number] = ask(other, targets[number], connection=Proxied(path))
 
         threads = [threading.Thread(target=client, args=(n,)) for n in range(len(targets))]
-        for thread in threads:
-            thread.start()
         streaming = len(streams[doomed])
-        wait_until(lambda: running(doomed) > streaming, what="both servers generate whole texts")
+        # One alone that is cut has to find the other server, which is the fuller one, by itself.
+        for number, thread in enumerate(threads, len(connections) + 1):
+            thread.start()
+            wait_until(lambda most=number: _places(doomed, other) >= most, what="it runs")
+            if running(doomed) > streaming:
+                break
         os.killpg(doomed.pid, signal.SIGKILL)
+        for thread in threads:
+            if not thread.ident:
+                thread.start()
         for thread in threads:
             thread.join(PATIENCE)
         # texts of which the client had got nothing were made by the other server: the same ones
@@ -248,7 +254,8 @@ def test_killed_server_costs_only_what_it_was_streaming(
 
         for response in streams[other]:
             assert response.read(10)
-        assert running(other) == len(streams[other])
+        left = len(streams[other])
+        wait_until(lambda: running(other) == left, what="the streams of the other one run")
         for response in streams[doomed]:
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
                 response.read()
@@ -257,6 +264,11 @@ def test_killed_server_costs_only_what_it_was_streaming(
         for number in range(10):
             target = f"/tales/g/once/20?random_state={number}"
             assert ask(other, target, connection=Proxied(path)).status == 200
+
+
+def _places(one: GunicornServer, other: GunicornServer) -> float:
+    """Texts that two servers generate."""
+    return running(one) + running(other)
 
 
 def _all_checked(folder: Path) -> bool:
@@ -286,10 +298,14 @@ def test_haproxy_keeps_a_model_on_one_server(models_dir: Path, tmp_path: Path) -
                 body = {"model": model, "prompt": "once", "max_tokens": 5, "seed": number}
                 assert ask(one, "/v1/completions", body, connection=client).status == 200
         for model in ("tales", "flow"):
-            made = [
-                metric(server, "simpleml_requests_total", model=model) for server in (one, other)
-            ]
-            assert sorted(made) == [0, 20]
+            made = wait_until(lambda name=model: _requests(one, other, name, total=20))
+            assert made == [0, 20]
+
+
+def _requests(one: Server, other: Server, model: str, total: int) -> list[float]:
+    """What each of two servers counted, once the last is: a moment after its answer came in."""
+    made = [metric(server, "simpleml_requests_total", model=model) for server in (one, other)]
+    return sorted(made) if sum(made) == total else []
 
 
 def test_haproxy_lets_a_busy_model_spill_over(models_dir: Path, tmp_path: Path) -> None:
