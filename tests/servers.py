@@ -48,10 +48,20 @@ def environment(models_dir: Path | str, env: Mapping[str, str] | None = None) ->
     return {**kept, "SIMPLEML_MODELS_DIR": str(models_dir), **(env or {})}
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that was free a moment ago, for programs that cannot be handed a socket."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    """A port for a program that cannot be handed a socket; no other test gets it.
+
+    It stays bound here. A program that sets SO_REUSEADDR, as servers do, may bind and listen beside
+    a socket that does not listen.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    port: int = holder.getsockname()[1]
     return port
 
 

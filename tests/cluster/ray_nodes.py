@@ -69,6 +69,13 @@ def processes_of(session: int) -> list[psutil.Process]:
     return found
 
 
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Node:
     """A node's processes."""
 
@@ -83,13 +90,12 @@ class Node:
 
     def kill(self) -> None:
         """End all of it at once, as a failing machine does."""
-        while found := [
-            one for one in self.processes if one.status() != psutil.STATUS_ZOMBIE
-        ]:  # what is started meanwhile is found the next time
-            for one in found:
-                one.suspend()
-            for one in found:
-                one.kill()
+        while found := [one for one in self.processes if _lives(one)]:
+            # what is started meanwhile is found the next time
+            for act in (psutil.Process.suspend, psutil.Process.kill):
+                for one in found:
+                    with suppress(psutil.NoSuchProcess):  # it has just ended
+                        act(one)
             psutil.wait_procs(found, 10)
 
 

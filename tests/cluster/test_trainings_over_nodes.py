@@ -90,7 +90,10 @@ def trainings(server: GunicornServer) -> Iterator[Trainings]:
 def process(node: Node, name: str) -> psutil.Process | None:
     """The one that trains it there."""
     for one in node.processes:
-        words = one.cmdline() if one.status() != psutil.STATUS_ZOMBIE else []
+        try:
+            words = one.cmdline() if one.status() != psutil.STATUS_ZOMBIE else []
+        except psutil.NoSuchProcess:  # it has just ended
+            continue
         if "simpleml.jobs.child" in words and f"{name}.txt" in words:
             return one
     return None

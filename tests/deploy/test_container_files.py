@@ -84,7 +84,8 @@ def test_files_of_the_image_are_enough_to_serve(tmp_path: Path) -> None:
         if source in ("ML", "required-serve.txt", "constraints.txt"):
             continue
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, tmp_path / source)
+            compiled = shutil.ignore_patterns("__pycache__")  # others write there meanwhile
+            shutil.copytree(ROOT / source, tmp_path / source, ignore=compiled)
         else:
             shutil.copy(ROOT / source, tmp_path)
     write_model(tmp_path / "ML", "tales")

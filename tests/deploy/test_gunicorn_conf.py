@@ -97,9 +97,17 @@ def test_several_workers_count_together_and_leave_no_files(
             assert ask(server, "/tales/g/once/5").status == 200
         made = list(tmp_path.glob("simpleml-metrics-*"))
         assert len(made) == 1 and list(made[0].glob("*.db"))
-        assert metric(server, "simpleml_generated_characters_total", model="tales") == 100
+        wait_until_counted(server, 100)
         assert server.stop(signal.SIGTERM) == 0
         assert not list(tmp_path.glob("simpleml-*"))
+
+
+def wait_until_counted(server: Server, characters: int) -> None:
+    """A worker counts a request when its answer has gone out, a moment after it came in here."""
+    name = "simpleml_generated_characters_total"
+    wait_until(
+        lambda: metric(server, name, model="tales") == characters, what=f"{characters} are counted"
+    )
 
 
 def test_metrics_of_a_killed_server_go_with_the_next_start_and_no_others(
@@ -131,7 +139,7 @@ def test_given_metrics_folder_is_emptied_of_an_earlier_start(
     for _ in range(2):
         with GunicornServer(models_dir, workers=2, env=env) as server:
             assert ask(server, "/tales/g/once/5").status == 200
-            assert metric(server, "simpleml_generated_characters_total") == 5
+            wait_until_counted(server, 5)
             assert server.stop(signal.SIGTERM) == 0
         assert folder.is_dir()
 

@@ -20,7 +20,7 @@ def test_client_that_leaves_mid_stream_frees_its_rows(models_dir: Path) -> None:
     with GunicornServer(models_dir, env=env) as server:
         for _ in range(5):
             with streams(server, [FOREVER] * 4):
-                assert running(server) == 4
+                wait_until(lambda: running(server) == 4, what="four run")
             # all places were taken for good, had they not been freed
             assert ask(server, "/tales/g/once/20").status == 200
         wait_until(lambda: running(server) == 0, what="nothing runs any more")
@@ -50,7 +50,7 @@ def test_client_that_leaves_while_waiting_is_forgotten(models_dir: Path) -> None
         # whoever waited without being there has gone by its deadline at the latest
         assert ask(server, "/tales/g/once/20").status in (200, 504)
         wait_until(lambda: running(server) == 0, what="nothing runs any more")
-        assert ask(server, "/tales/g/once/20").status == 200
+        wait_until(lambda: ask(server, "/tales/g/once/20").status == 200, what="it serves on")
 
 
 def test_client_that_reads_byte_by_byte_holds_nobody_up(models_dir: Path) -> None:
@@ -100,7 +100,7 @@ def test_body_sent_byte_by_byte_is_cut_off_and_holds_nobody_up(models_dir: Path)
                 continue
         slow.close()
         assert answer.startswith(b"HTTP/1.1 408"), answer
-        assert running(server) == 0
+        wait_until(lambda: running(server) == 0, what="nothing runs any more")
 
 
 def test_body_sent_in_pieces_within_the_time_is_answered(models_dir: Path) -> None:

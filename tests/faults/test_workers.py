@@ -90,7 +90,10 @@ def test_stopping_server_finishes_what_runs_and_takes_no_more(models_dir: Path) 
         parts = [Stream(server, f"{PATH}0?random_state={number}") for number in range(8)]
         for one in parts:
             one.read_first()
-        wait_until(lambda: running(server) == 16, what="all sixteen run")
+        wait_until(
+            lambda: running(server) == 16 or not all(one.is_alive() for one in whole),
+            what="all sixteen run",
+        )
         late = http.client.HTTPConnection(server.base_url.partition("//")[2], timeout=60)
         ask(server, "/livez", connection=late)
         server.send_signal(signal.SIGTERM)

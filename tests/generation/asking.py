@@ -54,7 +54,7 @@ class Asked:
 
     def wait(self) -> Asked:
         """Until it is over, well or badly."""
-        wait_until(lambda: self.generation.done, 60, "the request ends")
+        wait_until(lambda: self.generation.done and self.told, 60, "the request ends")
         return self
 
     @property

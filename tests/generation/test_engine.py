@@ -153,6 +153,7 @@ def test_no_more_texts_run_than_there_are_places(
     gate.open.set()
     for one in asked:
         one.wait()
+    wait_until(lambda: engine.drained, 30, "the engine is empty")
     assert max(seen) <= 4
     assert engine.rows == engine.running == engine.waiting == 0
 
@@ -424,8 +425,10 @@ def test_crashed_step_fails_its_requests_and_the_next_one_works(
 ) -> None:  # fmt: skip
     real = tales.network.run
     steps = iter(range(10**6))
+    both = threading.Event()
 
     def run(binding: Any) -> None:
+        assert both.wait(60)
         if next(steps) == 30:
             raise RuntimeError("a secret of the accelerator")
         real(binding)
@@ -433,6 +436,7 @@ def test_crashed_step_fails_its_requests_and_the_next_one_works(
     other = Asked(engine, flow, size=400)
     monkeypatch.setattr(tales.network, "run", run)
     asked = [Asked(engine, tales, each=2, size=100), Asked(engine, tales, size=100)]
+    both.set()
     for one in asked:
         with pytest.raises(GenerationFailedError) as caught:
             one.texts()

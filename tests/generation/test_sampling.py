@@ -25,7 +25,7 @@ LOG_P = np.log(P)
 def no_warnings() -> object:
     """An overflow or a division by zero that NumPy warns of is a failure here."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", RuntimeWarning)
         yield
 
 

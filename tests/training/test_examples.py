@@ -118,6 +118,7 @@ def test_a_network_that_saw_only_keys_outlives_a_player_without_a_plan(tmp_path:
     corpus.write_text("\n".join(tetris.corpus(700, seed=0)) + "\n")
     network = ["--layers", "1", "--units", "64", "--steps", "32", "--batch-size", "32"]
     run = ["--epochs", "6", "--learning-rate", "0.006", "--dropout", "0", "--weight-drop", "0"]
+    run += ["--precision", "float32"]  # the same on every processor
     place = ["--name", "tetris", "--models-dir", tmp_path / "ML", "--sample-every", "0"]
     subprocess.run(
         [sys.executable, ROOT / "train.py", corpus, *network, *run, *place],

@@ -45,8 +45,9 @@ def test_notebook_trains_and_packs_a_model(tmp_path: Path, monkeypatch: pytest.M
     # Colab's machine has the repository beside it; here a link stands for the clone.
     (tmp_path / "SimpleML").symlink_to(NOTEBOOK.parents[1])
     client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    )
+        notebook, timeout=600, startup_timeout=300, iopub_timeout=300, kernel_name="python3",
+        resources={"metadata": {"path": tmp_path}},
+    )  # fmt: skip
     client.execute()
 
     said = "".join(

@@ -112,7 +112,8 @@ def test_the_record_of_a_run_holds_everything_once(tmp_path: Path) -> None:
     progress = Progress(events=path, stream=io.StringIO())
     progress.note("a note")
     run(progress, range(1, 3))
-    events = list(read_events(path))
+    # a slow machine notes its progress as well
+    events = [event for event in read_events(path) if event["type"] != "progress"]
     assert [event["type"] for event in events] == [
         "note", "start", "judgement", "sample", "judgement", "sample",
     ]  # fmt: skip

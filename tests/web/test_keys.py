@@ -121,11 +121,11 @@ def test_openai_client_sends_its_key(guarded: GunicornServer) -> None:
 
 
 def test_without_keys_everyone_may_call(server: GunicornServer) -> None:
-    assert httpx.get(f"{server.base_url}/v1/models").status_code == 200
+    assert httpx.get(f"{server.base_url}/v1/models", timeout=60).status_code == 200
 
 
 def test_keys_are_not_in_the_log(guarded: GunicornServer) -> None:
-    httpx.get(f"{guarded.base_url}/v1/models", headers={"X-API-Key": KEYS[0]})
+    httpx.get(f"{guarded.base_url}/v1/models", headers={"X-API-Key": KEYS[0]}, timeout=60)
     assert "/v1/models" in guarded.log
     assert not any(key in guarded.log for key in KEYS)
 

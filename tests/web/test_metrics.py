@@ -98,37 +98,37 @@ def get(server: Server, path: str, **options: Any) -> httpx.Response:
 
 def test_page_holds_what_is_promised_in_the_right_type(counted: Server) -> None:
     get(counted, f"/tales/g/{SEED}/5")
-    page = Page(counted)
+    page = wait_until(
+        lambda: page if (page := Page(counted)).families.keys() >= PROMISED.keys() else None,
+        what="every family is there",
+    )
     assert page.answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert {name: page.families[name].type for name in PROMISED} == PROMISED
     assert all(family.documentation for family in page.families.values())
 
 
 def test_requests_of_all_workers_are_counted(counted: Server) -> None:
+    labels = {"model": "flow", "route": "/<model>/g/<rest>", "status": "200"}
+    watched: list[tuple[str, float, dict[str, str]]] = [
+        ("simpleml_requests_total", 12, labels),
+        ("simpleml_requests_total", 13, {"model": "flow"}),
+        ("simpleml_generated_characters_total", 136, {"model": "flow"}),
+        ("simpleml_request_duration_seconds_count", 13, {}),
+        ("simpleml_time_to_first_character_seconds_count", 13, {}),
+        ("simpleml_queue_duration_seconds_count", 13, {}),
+    ]
     before = Page(counted)
     for _ in range(12):
         assert get(counted, f"/flow/g/{SEED}/10").status_code == 200
     httpx.post(counted.base_url + "/v1/completions", json={"model": "flow"}, timeout=60)
 
-    def counted_all() -> Page:
+    def counted_all() -> bool:
         page = Page(counted)
-        assert (
-            page.sum("simpleml_requests_total", model="flow")
-            - before.sum("simpleml_requests_total", model="flow")
-            == 13
-        )
-        return page
+        for name, change, which in watched:
+            assert page.sum(name, **which) - before.sum(name, **which) == change, name
+        return True
 
-    page = wait_until(counted_all, what="13 requests are counted")
-    labels = {"model": "flow", "route": "/<model>/g/<rest>", "status": "200"}
-    for name, change, which in (
-        ("simpleml_requests_total", 12, labels),
-        ("simpleml_generated_characters_total", 136, {"model": "flow"}),
-        ("simpleml_request_duration_seconds_count", 13, {}),
-        ("simpleml_time_to_first_character_seconds_count", 13, {}),
-        ("simpleml_queue_duration_seconds_count", 13, {}),
-    ):
-        assert page.sum(name, **which) - before.sum(name, **which) == change, name
+    assert wait_until(counted_all, what="13 requests are counted")
 
 
 def test_streams_are_counted_at_their_end(counted: Server) -> None:
@@ -209,15 +209,18 @@ def test_full_queue_is_counted(one_place: GunicornServer) -> None:
 
 
 def test_killed_worker_leaves_its_counts_and_not_its_gauges(two_workers: GunicornServer) -> None:
+    def tales() -> float:
+        return Page(two_workers).sum("simpleml_requests_total", model="tales")
+
+    before = tales() + 1
     get(two_workers, "/tales/g/a/5")
-    before = Page(two_workers).sum("simpleml_requests_total", model="tales")
-    assert before >= 1
+    wait_until(lambda: tales() == before, what="the request is counted")
     with endless_stream(two_workers):
         wait_until(lambda: Page(two_workers).sum("simpleml_requests_running") == 1, what="1 runs")
         for pid in two_workers.workers:  # nothing outside tells which of them runs it
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: Page(two_workers).sum("simpleml_requests_running") == 0, what="0 run")
-    assert Page(two_workers).sum("simpleml_requests_total", model="tales") == before
+    assert tales() == before
 
 
 def test_folder_that_cannot_be_made_stops_the_start(

@@ -43,7 +43,10 @@ def serve(folder: Path, mirror: Mirror) -> GunicornServer:
 def test_the_text_is_fetched_once_and_copies_are_found(mirror: Mirror, tmp_path: Path) -> None:
     shipped(tmp_path)
     mirror.files["made.txt"], mirror.go_on = TEXT, threading.Event()
-    with serve(tmp_path, mirror) as server, httpx.Client(base_url=server.base_url) as http:
+    with (
+        serve(tmp_path, mirror) as server,
+        httpx.Client(base_url=server.base_url, timeout=60) as http,
+    ):
 
         def now() -> dict[str, Any]:
             return dict(http.get("/v1/models/made/text").json())
@@ -80,7 +83,10 @@ def test_what_is_in_the_way_is_said_and_the_next_try_goes_on(
     mirror: Mirror, tmp_path: Path
 ) -> None:
     shipped(tmp_path)
-    with serve(tmp_path, mirror) as server, httpx.Client(base_url=server.base_url) as http:
+    with (
+        serve(tmp_path, mirror) as server,
+        httpx.Client(base_url=server.base_url, timeout=60) as http,
+    ):
 
         def ended() -> dict[str, Any] | None:
             now = http.get("/v1/models/made/text").json()
