@@ -6,8 +6,9 @@
 The authors are those that the corpora hold out (`simpleml corpora get francais`): Gréville and
 Forster, whom no base has read. Each seed trains on another part of the author's text and all are
 measured on the same 60,000 characters, far from every training part: the last chapters of the
-novel that is trained on, and for French also another novel (`--texts`). A text that no base fits
-stands beside them: French in capitals, and keys of Tetris. `train.py` does the training, as anybody
+novel that is trained on, and for French also another novel (`--texts`). Texts that no base fits
+stand beside them: French in capitals, and any other file, such as keys of Tetris (ML/tetris.txt) or
+another language, whose last 60,000 characters measure. `train.py` does the training, as anybody
 would call it; its seconds are the whole command's. Every row goes to short_texts.jsonl as well,
 from which --plot draws the picture: several runs make one table.
 """
@@ -24,7 +25,6 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ class Author:
     name: str
     source: str
     test: str
-    base: str | None
 
     def part(self, size: int, seed: int) -> str:
         """So many characters, from another place for each seed."""
@@ -69,23 +68,22 @@ def greville(francais: str) -> Author:
         "French, another novel",
         francais[-946_995:-GREVILLES_LAST],
         francais[-GREVILLES_LAST:][5000:][:TEST],
-        "francais",
     )
 
 
 def greville_herself(francais: str) -> Author:
     """The last novel of the French corpus; its last chapters measure."""
-    return last_chapters("French, the same novel", francais[-GREVILLES_LAST:], "francais")
+    return last_chapters("French, the same novel", francais[-GREVILLES_LAST:])
 
 
 def forster(english: str) -> Author:
     """The last novel of the English corpus; its last chapters measure."""
-    return last_chapters("English, the same novel", english[-608_191:], "english")
+    return last_chapters("English, the same novel", english[-608_191:])
 
 
-def last_chapters(name: str, novel: str, base: str) -> Author:
+def last_chapters(name: str, novel: str) -> Author:
     """A novel to train on but for its last 120,000 characters, half of which measure."""
-    return Author(name, novel[:-120_000], novel[-80_000:][:TEST], base)
+    return Author(name, novel[:-120_000], novel[-80_000:][:TEST])
 
 
 def capitals(francais: str) -> Author:
@@ -96,14 +94,7 @@ def capitals(francais: str) -> Author:
         "French in capitals",
         one.source.upper().translate(plain),
         one.test.upper().translate(plain),
-        None,
     )
-
-
-def tetris(path: Path) -> Author:
-    """Keys of Tetris, from examples/tetris.py."""
-    keys = path.read_text(encoding="utf-8")
-    return Author("Tetris keys", keys[:-TEST], keys[-TEST:], None)
 
 
 FRENCH = {"another": greville, "same": greville_herself, "capitals": capitals}
@@ -111,12 +102,12 @@ FRENCH = {"another": greville, "same": greville_herself, "capitals": capitals}
 
 def authors_of(corpus: Path, texts: list[str]) -> list[Author]:
     """What a corpus has to train on and to be measured by."""
-    if corpus.stem == "tetris":
-        return [tetris(corpus)]
     text = corpus.read_text(encoding="utf-8")
     if corpus.stem == "english":
         return [forster(text)]
-    return [FRENCH[name](text) for name in texts]
+    if corpus.stem == "francais":
+        return [FRENCH[name](text) for name in texts]
+    return [Author(corpus.stem.capitalize(), text[:-TEST], text[-TEST:])]
 
 
 def measure(folder: Path, name: str, test: str, symbols: str | None = None) -> float:
@@ -134,6 +125,11 @@ def measure(folder: Path, name: str, test: str, symbols: str | None = None) -> f
     known = artifact.vocabulary if symbols is None else Vocabulary.of(symbols, level="char")
     indices = known.encode(test, "nearest").indices
     return nats_of(transferred(artifact, known), np.array(indices, np.int32))
+
+
+def untouched(folder: Path, test: str, symbols: str) -> float:
+    """Nats per character of the folder's best base on text; see ``measure``."""
+    return min(measure(folder, one, test, symbols) for one in bases_in(folder, besides=""))
 
 
 def trained(models: Path, text: str, test: str, arguments: list[str]) -> tuple[float, float]:
@@ -164,13 +160,10 @@ def row(author: Author, size: int, given: argparse.Namespace) -> dict[str, Any]:
         )
         tuned.append(nats)
         seconds.append(took)
-        if author.base:
-            untouched = partial(measure, given.models_dir, author.base, author.test)
-            bases.append(untouched(text + author.test))
-            same_symbols.append(untouched(text))
+        bases.append(untouched(given.models_dir, author.test, text + author.test))
+        same_symbols.append(untouched(given.models_dir, author.test, text))
     if tuned:
         found["tuned"], found["seconds"] = tuned, seconds
-    if bases:
         found["base"] = statistics.mean(bases)
         found["base_with_its_symbols"] = statistics.mean(same_symbols)
     if given.nothing_minutes:
@@ -192,8 +185,14 @@ def kept() -> list[dict[str, Any]]:
     return sorted(rows.values(), key=lambda one: (one["text"], one["characters"]))
 
 
+CURVES = {"nothing": "from nothing", "base": "base untouched", "tuned": "as train.py does it"}
+
+
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Nats against characters, a panel for each text that was read at several sizes."""
+    """Nats against characters, a column for each text that was read at several sizes.
+
+    What begins from nothing is far above the rest and has a scale of its own.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -202,29 +201,25 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     count = Counter(one["text"] for one in rows)
     names = [name for name, sizes in count.items() if sizes > 1]
     figure, panels = pyplot.subplots(
-        1, len(names), figsize=(4 * len(names), 3.4), squeeze=False, sharex=True, sharey=True
-    )
-    for name, panel in zip(names, panels[0], strict=True):
+        2, len(names), figsize=(4 * len(names), 4.6), squeeze=False, sharex=True, sharey="row",
+        height_ratios=(1, 2),
+    )  # fmt: skip
+    ticks = sorted({one["characters"] for one in rows})
+    for name, (above, below) in zip(names, panels.T, strict=True):
         mine = [one for one in rows if one["text"] == name]
-        sizes = [one["characters"] for one in mine]
-        for label, value in (
-            ("from nothing", "nothing"),
-            ("base untouched", "base"),
-            ("as train.py does it", "tuned"),
-        ):
-            points = [
-                (size, np.mean(one[value]))
-                for size, one in zip(sizes, mine, strict=True)
-                if value in one
-            ]
+        for number, (value, label) in enumerate(CURVES.items()):
+            points = [(one["characters"], np.mean(one[value])) for one in mine if value in one]
             if points:
-                panel.plot(*zip(*points, strict=True), "o-", label=label)
-        panel.set(title=name, xscale="log", xlabel="KB read", ylabel="nats per character")
-        ticks = sorted({one["characters"] for one in rows})
-        panel.set_xticks(ticks, [f"{tick / 1000:g}" for tick in ticks])
-        panel.minorticks_off()
-        panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
+                panel = above if value == "nothing" else below
+                panel.plot(*zip(*points, strict=True), "o-", label=label, color=f"C{number}")
+        above.set(title=name, xscale="log")
+        below.set(xlabel="KB read")
+        below.set_xticks(ticks, [f"{tick / 1000:g}" for tick in ticks])
+        for panel in (above, below):
+            panel.minorticks_off()
+            panel.grid(alpha=0.3)
+            panel.legend(fontsize=7)
+    figure.supylabel("nats per character", fontsize="medium")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
@@ -233,7 +228,7 @@ def main() -> None:
     """The table, row after row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "corpora", type=Path, nargs="*", help="francais.txt, english.txt, tetris.txt"
+        "corpora", type=Path, nargs="*", help="francais.txt, english.txt, or any other text"
     )
     parser.add_argument("--models-dir", type=Path, default=ROOT / "ML")
     parser.add_argument("--sizes", type=float, nargs="+", default=[5, 20, 50, 100, 500], help="KB")

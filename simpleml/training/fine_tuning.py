@@ -170,7 +170,7 @@ def tuning(symbols: int) -> dict[str, Any]:
         "weight_drop": 0.0,
         "weight_decay": 0.0,
         "batch_size": 16 if symbols < 150_000 else 32 if symbols < 1_500_000 else 64,
-        "base_share": round(0.5 * (1.0 - length) + 0.25 * shortness, 3),
+        "base_share": round(0.5 * (1.0 - length**3) + 0.25 * shortness, 3),
     }
 
 
