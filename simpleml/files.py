@@ -11,10 +11,13 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+_ATTEMPTS, _INSTANT = 5, 0.02  # seconds
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -56,6 +59,15 @@ def try_lock(file: IO[Any] | int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def take_lock(file: IO[Any] | int) -> bool:
+    """`try_lock` to keep it: who only looks whether it is held holds it for an instant, too."""
+    for _ in range(_ATTEMPTS):
+        if try_lock(file):
+            return True
+        time.sleep(_INSTANT)
+    return False
 
 
 def link_or_copy(source: str, target: str) -> None:

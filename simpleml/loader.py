@@ -308,7 +308,7 @@ class ModelLoader:
             try:
                 paths = self._look_up(name)
             except (ModelNotFoundError, ModelBrokenError):
-                # replaced while its files were listed: what was listed is the rest of the old one
+                # replaced in two steps, where the system cannot exchange folders
                 if _folder_state(self.models_dir, name) != state and attempt + 1 < _READ_ATTEMPTS:
                     continue
                 raise

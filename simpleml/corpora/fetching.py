@@ -20,10 +20,9 @@ from typing import IO, Literal
 from simpleml.corpora.catalogue import CatalogueEntry
 from simpleml.corpora.download import KEPT, get
 from simpleml.errors import CorpusError
-from simpleml.files import try_lock, write_whole
+from simpleml.files import take_lock, try_lock, write_whole
 
 _NOTE_SECONDS = 0.3
-_ATTEMPTS, _INSTANT = 5, 0.02
 
 State = Literal["missing", "fetching", "failed", "here"]
 
@@ -68,11 +67,9 @@ def begin(entry: CatalogueEntry, folder: Path, base_url: str) -> Callable[[], No
     try:
         kept.mkdir(parents=True, exist_ok=True)
         turn = (kept / f"{entry.name}.lock").open("a")
-        for _ in range(_ATTEMPTS):  # who only looks holds it for an instant
-            if try_lock(turn):
-                (kept / f"{entry.name}.json").unlink(missing_ok=True)
-                return partial(_fetch, entry, folder, base_url, turn)
-            time.sleep(_INSTANT)
+        if take_lock(turn):
+            (kept / f"{entry.name}.json").unlink(missing_ok=True)
+            return partial(_fetch, entry, folder, base_url, turn)
     except OSError as error:
         raise CorpusError(f"{kept} cannot be written: {error.strerror}") from error
     turn.close()

@@ -14,12 +14,9 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
-from simpleml.files import try_lock
-
-_ATTEMPTS, _INSTANT = 5, 0.02  # seconds
+from simpleml.files import take_lock
 
 
 def main(arguments: list[str]) -> None:
@@ -63,11 +60,8 @@ def _end_with_the_server() -> None:
 
 def _hold(path: str) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    for _ in range(_ATTEMPTS):  # who only looks whether it is held holds it for an instant
-        if try_lock(descriptor):
-            return
-        time.sleep(_INSTANT)
-    sys.exit("another process trains this model already")
+    if not take_lock(descriptor):
+        sys.exit("another process trains this model already")
 
 
 if __name__ == "__main__":

@@ -194,9 +194,10 @@ def test_one_text_of_the_wall_is_printed_and_saved_without_the_others(
 ) -> None:
     page = come_in(keys.pupils, locale="fr-FR", **PHONE)
     server = page.url.partition("/class")[0]
-    page.request.post(
+    cleared = page.request.post(
         f"{server}/api/class/clear", data={"wall": True}, headers={"X-API-Key": keys.teacher}
     )
+    assert cleared.ok
     publish(page, "once upon a time", "Zoé")
     publish(page, "once <b>the sultan</b> said", "Ali")
     expect(page.locator(".wall-sheet")).to_have_count(2)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from clients import ENDLESS_ALLOWED
 from pages import (
     OpenPage,
     address_of,
@@ -23,25 +20,9 @@ from pages import (
     written,
 )
 from playwright.sync_api import expect
-from servers import GunicornServer
+from servers import ONE_PLACE, GunicornServer
+from streams import endless_stream
 from waiting import wait_until
-
-ENDLESS = {"SIMPLEML_MAX_SIZE": "1000000"}
-"""A setting: texts may be so long that no machine is through with one before a test is."""
-
-
-@contextmanager
-def long_request(server: GunicornServer) -> Iterator[None]:
-    """A request of somebody else's that takes one row for as long as it is open."""
-    address = urlsplit(server.base_url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    body = {"seed": "", "size": 1_000_000, "stream": True}
-    connection.request("POST", "/slow", json.dumps(body), {"Accept": "text/event-stream"})
-    connection.getresponse().read(1)
-    try:
-        yield
-    finally:
-        connection.close()
 
 
 def test_a_lost_connection_keeps_the_text_and_goes_on_with_the_same_one(
@@ -81,10 +62,9 @@ def test_a_server_that_does_not_answer_is_asked_again_until_one_gives_up(
 
 
 def test_a_busy_server_is_waited_for(open_page: OpenPage, page_models: Path) -> None:
-    limits = {**ENDLESS, "SIMPLEML_MAX_ROWS": "1", "SIMPLEML_MAX_WAITING": "0"}
-    with GunicornServer(page_models, env=limits) as server:
+    with GunicornServer(page_models, env=ONE_PLACE) as server:
         page = open_page(base=server.base_url, may_fail=True, model="tales")
-        with long_request(server):
+        with endless_stream(server, "slow"):
             write(page, "once ", 30)
             expect(page.locator(".notice")).to_contain_text("The server is busy")
             expect(page.locator("#announcements")).to_contain_text("The server is busy")
@@ -102,9 +82,9 @@ def test_a_busy_server_is_waited_for(open_page: OpenPage, page_models: Path) -> 
 
 
 def test_a_queue_is_shown_while_one_waits(open_page: OpenPage, page_models: Path) -> None:
-    with GunicornServer(page_models, env={**ENDLESS, "SIMPLEML_MAX_ROWS": "1"}) as server:
+    with GunicornServer(page_models, env={**ENDLESS_ALLOWED, "SIMPLEML_MAX_ROWS": "1"}) as server:
         page = open_page(base=server.base_url, model="tales")
-        with long_request(server):
+        with endless_stream(server, "slow"):
             write(page, "once ", 30)
             expect(page.locator(".status")).to_contain_text("yours is number 1 of 1")
             other = open_page(base=server.base_url, model="tales")
@@ -130,7 +110,7 @@ def test_a_broken_model_is_said_with_its_file(open_page: OpenPage) -> None:
 def test_a_text_that_the_time_limit_cut_can_be_continued(
     open_page: OpenPage, page_models: Path
 ) -> None:
-    with GunicornServer(page_models, env={**ENDLESS, "SIMPLEML_DEADLINE": "4"}) as server:
+    with GunicornServer(page_models, env={**ENDLESS_ALLOWED, "SIMPLEML_DEADLINE": "4"}) as server:
         page = open_page(base=server.base_url, model="slow")
         write(page, "once ", 1_000_000)
         wait_until_done(page)

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from clients import address, ask, metric
+from clients import address, ask, metric, wait_until_counted
 from servers import GunicornServer, Server, environment, free_port
 from waiting import wait_until
 
@@ -100,14 +100,6 @@ def test_several_workers_count_together_and_leave_no_files(
         wait_until_counted(server, 100)
         assert server.stop(signal.SIGTERM) == 0
         assert not list(tmp_path.glob("simpleml-*"))
-
-
-def wait_until_counted(server: Server, characters: int) -> None:
-    """A worker counts a request when its answer has gone out, a moment after it came in here."""
-    name = "simpleml_generated_characters_total"
-    wait_until(
-        lambda: metric(server, name, model="tales") == characters, what=f"{characters} are counted"
-    )
 
 
 def test_metrics_of_a_killed_server_go_with_the_next_start_and_no_others(

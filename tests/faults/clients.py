@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Server
+from waiting import wait_until
 
 PATIENCE = 120.0
 """Seconds after which a socket gives up: a failure, never reached by a working server."""
@@ -79,6 +80,14 @@ def metric(server: Server, name: str, **labels: str) -> float:
         for family in text_string_to_metric_families(page)
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def wait_until_counted(server: Server, characters: int, model: str = "tales") -> None:
+    """A worker counts a request when its answer has gone out, a moment after it came in here."""
+    name = "simpleml_generated_characters_total"
+    wait_until(
+        lambda: metric(server, name, model=model) == characters, what=f"{characters} are counted"
     )
 
 

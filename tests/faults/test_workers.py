@@ -8,7 +8,17 @@ import signal
 from pathlib import Path
 
 import psutil
-from clients import ENDLESS_ALLOWED, Answer, Asked, Stream, ask, metric, running, streams
+from clients import (
+    ENDLESS_ALLOWED,
+    Answer,
+    Asked,
+    Stream,
+    ask,
+    metric,
+    running,
+    streams,
+    wait_until_counted,
+)
 from servers import GunicornServer
 from waiting import wait_until
 
@@ -164,11 +174,8 @@ def test_requests_of_all_workers_are_counted_after_one_died(models_dir: Path) ->
     with GunicornServer(models_dir, workers=2) as server:
         for _ in range(10):
             assert ask(server, "/tales/g/once/5").status == 200
-        # A worker counts a request when its answer has gone out, a moment after it came in here.
         before = 50
-        wait_until(
-            lambda: metric(server, "simpleml_generated_characters_total", model="tales") == before
-        )
+        wait_until_counted(server, before)
         killed = server.workers[0]
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: killed not in server.workers and len(server.workers) == 2)
